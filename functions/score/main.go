@@ -1,0 +1,6 @@
+// Command score is the Lambda function of the Prescore and Score states. Its environment is in template.yaml.
+package main
+
+import "github.com/messageai/sluice/internal/app"
+
+func main() { app.Main(app.Score) }

@@ -1,0 +1,115 @@
+// Package app is the composition root: it builds each function from its
+// environment, once per cold start. It may import everything but localaws,
+// sandbox and practice; a function's main imports nothing else.
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"google.golang.org/grpc"
+
+	"github.com/messageai/sluice/internal/budget"
+	"github.com/messageai/sluice/internal/config"
+	"github.com/messageai/sluice/internal/lambdax"
+	"github.com/messageai/sluice/internal/orchestrate"
+	"github.com/messageai/sluice/internal/secrets"
+	"github.com/messageai/sluice/internal/store"
+)
+
+// Outside is how a function reaches providers. The zero value is the real
+// network.
+type Outside struct {
+	Transport http.RoundTripper // nil: the network
+	GRPC      []grpc.DialOption // further options, for an index in this process
+	Log       *slog.Logger      // nil: JSON lines on standard output
+	Generous  bool              // accounts without binding quotas: do not limit calls
+}
+
+// Function builds a function's handler from its environment.
+type Function func(ctx context.Context, env config.Env, cfg aws.Config, outside Outside) (lambda.Handler, error)
+
+// Functions are all functions, by the name of their folder.
+func Functions() map[string]Function {
+	return map[string]Function{
+		"api": API, "plan": Plan, "discover": Discover, "enrich": Enrich, "score": Score, "convert": Convert,
+		"push-hubspot": PushHubSpot, "finalize": Finalize, "reap": Reap,
+	}
+}
+
+// Main runs a function in Lambda. It ends the process if the function cannot
+// be built: the log then says what is missing.
+func Main(build Function) {
+	ctx := context.Background()
+	log := logger()
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	if err == nil {
+		var handler lambda.Handler
+		if handler, err = build(ctx, config.Environ(), cfg, Outside{Log: log}); err == nil {
+			lambda.Start(handler)
+			return
+		}
+	}
+	log.ErrorContext(ctx, "the function could not start", "error", err)
+	os.Exit(1)
+}
+
+func logger() *slog.Logger { return slog.New(slog.NewJSONHandler(os.Stdout, nil)) }
+
+// parts are what functions are made of.
+type parts struct {
+	env     config.Env
+	conf    config.Function
+	cfg     aws.Config
+	outside Outside
+	store   *store.Store
+	machine *orchestrate.Client
+	secrets *secrets.Store
+	log     *slog.Logger
+	now     func() time.Time
+	kit     *kit
+}
+
+// assemble reads the environment and makes the parts; it does no I/O.
+func assemble(env config.Env, cfg aws.Config, outside Outside, needs ...string) (*parts, error) {
+	conf, err := env.Function(needs...)
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{env: env, conf: conf, cfg: cfg, outside: outside, log: outside.Log, now: time.Now}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	p.store = store.New(cfg, store.Options{
+		Core: conf.CoreTable, Prospects: conf.ProspectsTable, Ledger: conf.LedgerTable, Control: conf.ControlTable,
+		Bucket: conf.Bucket, KeyID: conf.KeyID, Now: p.now,
+	})
+	p.machine = orchestrate.New(cfg)
+	p.secrets = secrets.New(cfg, conf.SecretPrefix, p.now)
+	p.kit = newKit(p)
+	return p, nil
+}
+
+func (p *parts) budget() budget.Budget { return budget.Budget{Ledger: p.store} }
+
+// Environment variables that most functions need.
+const (
+	coreTable      = "SLUICE_TABLE_CORE"
+	prospectsTable = "SLUICE_TABLE_PROSPECTS"
+	ledgerTable    = "SLUICE_TABLE_LEDGER"
+	controlTable   = "SLUICE_TABLE_CONTROL"
+	bucket         = "SLUICE_BUCKET"
+	keyID          = "SLUICE_KEY_ID"
+	secretPrefix   = "SLUICE_SECRET_PREFIX" //nolint:gosec // the name of a variable, not a secret
+)
+
+// stage adapts a stage's Run to Lambda.
+func stage[In, Out any](p *parts, run func(context.Context, In) (Out, error)) lambda.Handler {
+	return lambdax.Handler(p.log, run)
+}

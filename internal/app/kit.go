@@ -1,0 +1,186 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"google.golang.org/grpc"
+
+	"github.com/messageai/sluice/internal/breaker"
+	"github.com/messageai/sluice/internal/lexical"
+	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/pipeline/enrich"
+	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/provider/catalog"
+	"github.com/messageai/sluice/internal/provider/transport"
+	"github.com/messageai/sluice/internal/ratelimit"
+	"github.com/messageai/sluice/internal/store"
+)
+
+// kit builds adapters on one limiter and one breaker.
+type kit struct {
+	p       *parts
+	limiter *ratelimit.Limiter
+	breaker *breaker.Breaker
+}
+
+func newKit(p *parts) *kit {
+	return &kit{
+		p:       p,
+		limiter: ratelimit.New(store.Limits{Store: p.store}, ratelimit.Options{Now: p.now}),
+		breaker: breaker.New(store.Breakers{Store: p.store}, breaker.Options{Now: p.now}),
+	}
+}
+
+// definitions are the definitions of all providers, by name.
+func definitions() map[string]provider.Definition {
+	all := map[string]provider.Definition{}
+	for _, e := range catalog.All() {
+		all[e.Definition.Name] = e.Definition
+	}
+	return all
+}
+
+// build makes the adapter of a provider.
+func (k *kit) build(name string) (any, provider.Definition, error) {
+	for _, e := range catalog.All() {
+		if e.Definition.Name == name {
+			adapter, err := k.adapter(e)
+			return adapter, e.Definition, err
+		}
+	}
+	return nil, provider.Definition{}, fmt.Errorf("configure: there is no provider %q; docs/providers.md lists them", name)
+}
+
+func (k *kit) adapter(e catalog.Entry) (any, error) {
+	d := e.Definition
+	settings := k.p.env.Provider(d.Name)
+	base := d.BaseURL
+	if v := settings["BASE_URL"]; v != "" {
+		base = v
+	}
+	client, err := transport.New(transport.Options{
+		Name: d.Name, BaseURL: base, Auth: d.Auth, SecretFields: d.SecretFields, SecretName: k.p.secrets.Name(d.Name),
+		Secret: func(ctx context.Context, refresh bool) (map[string]string, error) {
+			return k.p.secrets.Fields(ctx, d.Name, refresh)
+		},
+		Groups: k.groups(d), RoundTripper: k.p.outside.Transport, Limiter: k.limiter, Breaker: k.breaker, Classify: e.Classify,
+		Logger: k.p.log, Now: k.p.now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	deps := provider.Deps{Transport: client, Settings: settings, Now: k.p.now}
+	if e.HTTPCall != nil {
+		deps.HTTP = client.HTTPClient(func(r *http.Request) transport.Call { return e.HTTPCall(r) })
+	}
+	if e.GRPCCall != nil {
+		deps.GRPC = append(append([]grpc.DialOption{}, client.GRPCOptions(e.GRPCCall)...), k.p.outside.GRPC...)
+	}
+	return e.Build(deps)
+}
+
+// groups are the limiter's groups of a provider.
+func (k *kit) groups(d provider.Definition) []transport.Group {
+	var groups []transport.Group
+	for _, q := range d.Quotas {
+		if k.p.outside.Generous {
+			continue
+		}
+		groups = append(groups, transport.Group{Name: q.Group, Operations: q.Operations, Quota: ratelimit.Quota{Rate: q.Rate, Per: q.Per, Burst: q.Burst}})
+	}
+	return groups
+}
+
+// sources are all providers that can discover.
+func (k *kit) sources() (map[string]provider.Discoverer, error) {
+	out := map[string]provider.Discoverer{}
+	for _, e := range catalog.All() {
+		if !can(e.Definition, provider.CanDiscover) {
+			continue
+		}
+		adapter, err := k.adapter(e)
+		if err != nil {
+			return nil, err
+		}
+		d, ok := adapter.(provider.Discoverer)
+		if !ok {
+			return nil, fmt.Errorf("configure: %s declares what it cannot do", e.Definition.Name)
+		}
+		out[e.Definition.Name] = d
+	}
+	return out, nil
+}
+
+func can(d provider.Definition, c provider.Capability) bool {
+	for _, have := range d.Capabilities {
+		if have == c {
+			return true
+		}
+	}
+	return false
+}
+
+// enrichers are the providers of the waterfall, with what each can do.
+func (k *kit) enrichers(names []string) (map[string]enrich.Source, error) {
+	out := map[string]enrich.Source{}
+	for _, name := range names {
+		adapter, d, err := k.build(name)
+		if err != nil {
+			return nil, err
+		}
+		s := enrich.Source{Definition: d}
+		s.People, _ = adapter.(provider.PersonFinder)
+		s.Person, _ = adapter.(provider.PersonEnricher)
+		s.Emails, _ = adapter.(provider.EmailFinder)
+		s.Verifier, _ = adapter.(provider.EmailVerifier)
+		out[name] = s
+	}
+	return out, nil
+}
+
+// embedder returns the embedder of that name and its price per million tokens.
+func (k *kit) embedder(name string) (provider.Embedder, money.Price, error) {
+	if name == "lexical" {
+		return lexical.New(), money.Price{}, nil
+	}
+	adapter, d, err := k.build(name)
+	if err != nil {
+		return nil, money.Price{}, err
+	}
+	e, ok := adapter.(provider.Embedder)
+	if !ok {
+		return nil, money.Price{}, fmt.Errorf("configure: %s cannot embed texts", name)
+	}
+	return e, d.Prices.Operations[provider.OpEmbed], nil
+}
+
+// index returns the vector index of that name; nil for none.
+func (k *kit) index(name string) (provider.VectorIndex, error) {
+	if name == "" || name == "none" {
+		return nil, nil
+	}
+	adapter, _, err := k.build(name)
+	if err != nil {
+		return nil, err
+	}
+	i, ok := adapter.(provider.VectorIndex)
+	if !ok {
+		return nil, fmt.Errorf("configure: %s is no vector index", name)
+	}
+	return i, nil
+}
+
+// crm returns the CRM of that name.
+func (k *kit) crm(name string) (provider.CRM, error) {
+	adapter, _, err := k.build(name)
+	if err != nil {
+		return nil, err
+	}
+	c, ok := adapter.(provider.CRM)
+	if !ok {
+		return nil, fmt.Errorf("configure: %s is no CRM", name)
+	}
+	return c, nil
+}

@@ -1,0 +1,143 @@
+// Package cli is the sluice command: noun, verb, flags. Data goes to standard
+// output, messages and progress to standard error, progress only on a terminal.
+// It imports practice, listing and what they need; nothing imports it but main.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/messageai/sluice/internal/fault"
+)
+
+// Exit codes. They are never reused for another meaning.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitAuth        = 3
+	exitRateLimited = 4
+	exitNotFound    = 5
+	exitConflict    = 6
+	exitCap         = 7
+	exitRefused     = 8
+	exitPartial     = 9
+	exitInterrupted = 130
+)
+
+// terminal is where a command reads and writes.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// live reports whether standard error is a terminal, so that progress may be drawn.
+func (t terminal) live() bool { return isTerminal(t.err) }
+
+type commands struct {
+	Demo demoCommand `cmd:"" help:"Run one campaign in practice mode: the whole stack in this process, simulated providers, no key, no cost."`
+	Run  runCommand  `cmd:"" help:"Score a list of your own (CSV) against an ICP, without any key."`
+	Lead struct {
+		Why whyCommand `cmd:"" help:"Print the receipt of a score: every criterion, its points, its evidence."`
+	} `cmd:"" help:"Leads."`
+	Dev   devCommand   `cmd:"" help:"Serve practice mode on this machine: the HTTP API and an AWS endpoint for the aws CLI."`
+	Bench benchCommand `cmd:"" help:"Measure the engine at zero provider latency."`
+	Key   struct {
+		Create keyCreateCommand `cmd:"" help:"Create an API key for a deployed stack."`
+	} `cmd:"" help:"API keys."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// Run runs the command line and returns the exit code.
+func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	term := terminal{in: in, out: out, err: errOut}
+	var c commands
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("sluice"),
+		kong.Description("Sluice finds a company's next customers: it knows the price before, loses nothing, pays nothing twice and explains every score."),
+		kong.Writers(out, errOut),
+		kong.Exit(func(code int) { exit = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(term),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		_, _ = fmt.Fprintln(errOut, "sluice:", err)
+		return exitFailure
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(errOut, "sluice: %v\nRun \"sluice --help\" for what there is.\n", err)
+		return exitUsage
+	}
+	return report(errOut, parsed.Run())
+}
+
+// report prints an error as one line that says what to do, and returns its exit
+// code.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	text := err.Error()
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Message != "" {
+		text = e.Message
+	}
+	_, _ = fmt.Fprintln(w, "sluice:", text)
+	if code, ok := errors.AsType[exitError](err); ok {
+		return code.code
+	}
+	if errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return exitUsage
+	}
+	switch fault.KindOf(err) {
+	case fault.InvalidInput:
+		return exitUsage
+	case fault.Unauthenticated, fault.Forbidden:
+		return exitAuth
+	case fault.RateLimited, fault.QuotaExhausted:
+		return exitRateLimited
+	case fault.NotFound:
+		return exitNotFound
+	case fault.Conflict:
+		return exitConflict
+	case fault.CapReached:
+		return exitCap
+	case fault.Blocked:
+		return exitRefused
+	}
+	return exitFailure
+}
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	code int
+	text string
+}
+
+func (e exitError) Error() string { return e.text }
+
+type versionCommand struct{}
+
+// Version is set by the release build.
+const version = "dev"
+
+func (versionCommand) Run(t terminal) error {
+	_, err := fmt.Fprintln(t.out, "sluice", version)
+	return err
+}

@@ -1,0 +1,201 @@
+// Package jsonata evaluates JSONata 2.0.6, the version that Step Functions
+// documents, with the functions that Step Functions adds ($partition, $range,
+// $hash, $random, $uuid, $parse) and without $eval.
+//
+// It runs the reference implementation (jsonata.min.js from npm, MIT licence
+// beside it) in the goja interpreter, because no Go implementation agrees with
+// it closely enough. The library is asynchronous only so that host functions
+// may return promises; ours never do, so the keywords are taken out when it is
+// loaded, which halves the cost of an evaluation. The official test suite runs
+// against exactly this.
+//
+// It imports goja and the standard library. It is not meant for the Lambda
+// binaries, and it knows nothing of state machines beyond the shape of the
+// $states variable.
+package jsonata
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dop251/goja"
+)
+
+//go:embed jsonata.min.js
+var librarySource string
+
+//go:embed shim.js
+var shimSource string
+
+// Limits of one evaluation. Step Functions documents that it limits time and
+// recursion (developer guide, "Transforming data with JSONata", 2026), not the
+// numbers; the second is its documented order of magnitude.
+const (
+	timeLimit      = time.Second
+	callStackLimit = 8000
+	cachedPerVM    = 2000 // compiled expressions; beyond that a VM starts its cache anew
+)
+
+// Error is a failed compilation or evaluation, with JSONata's own error code,
+// such as T1006, where there is one.
+type Error struct {
+	Code    string
+	Message string
+}
+
+func (e *Error) Error() string {
+	if e.Code == "" {
+		return e.Message
+	}
+	return e.Code + ": " + e.Message
+}
+
+// ErrUnsupportedResult reports that an expression's result is or contains a
+// function, which has no JSON form.
+var ErrUnsupportedResult = errors.New("the result is a function")
+
+// Engine compiles and evaluates expressions. It is safe for many goroutines
+// and keeps as many interpreters as there are processors; further evaluations
+// wait their turn.
+type Engine struct {
+	library, shim *goja.Program
+	limit         time.Duration // of one evaluation
+	keepEval      bool          // only to run the official suite
+	slots         chan *vm      // an entry is an idle interpreter, or nil for the right to start one
+
+	mu       sync.Mutex
+	compiled map[string]*Expr
+}
+
+// New returns an engine.
+func New() (*Engine, error) {
+	sync := strings.NewReplacer("async ", "", "async(", "(", "await ", "", "Promise.all(", "(").Replace(librarySource)
+	library, err := goja.Compile("jsonata.min.js", sync, false)
+	if err != nil {
+		return nil, fmt.Errorf("load jsonata: %w", err)
+	}
+	shim, err := goja.Compile("shim.js", shimSource, true)
+	if err != nil {
+		return nil, fmt.Errorf("load jsonata: %w", err)
+	}
+	e := &Engine{library: library, shim: shim, limit: timeLimit, compiled: map[string]*Expr{}, slots: make(chan *vm, runtime.GOMAXPROCS(0))}
+	for range cap(e.slots) {
+		e.slots <- nil
+	}
+	return e, nil
+}
+
+// acquire waits for an interpreter. It must be given back with release.
+func (e *Engine) acquire(ctx context.Context) (*vm, error) {
+	select {
+	case v := <-e.slots:
+		if v != nil {
+			return v, nil
+		}
+		v, err := e.newVM()
+		if err != nil {
+			e.slots <- nil
+		}
+		return v, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// release gives v back; an interpreter that was interrupted is thrown away,
+// because its state is undefined.
+func (e *Engine) release(v *vm) {
+	if v.broken {
+		v = nil
+	}
+	e.slots <- v
+}
+
+// Expr is a compiled expression. It may be used by many goroutines.
+type Expr struct {
+	engine    *Engine
+	source    string
+	variables []string // names that it reads, among others
+	sections  []string // parts of $states that it reads; all if it uses $states otherwise
+	steps     []string // of a plain path; nil if it is not one
+	rootless  int      // position of the first use of a context at top level, or -1
+}
+
+// Source returns the expression's text.
+func (x *Expr) Source() string { return x.source }
+
+// Reads reports whether the expression can read a section of $states.
+func (x *Expr) Reads(section string) bool { return slices.Contains(x.sections, section) }
+
+// Rootless returns an error if the expression refers to $, $$ or an unqualified
+// name where there is no context. Step Functions gives expressions no input
+// document, so such a reference is a mistake that it refuses at creation.
+func (x *Expr) Rootless() error {
+	if x.rootless < 0 {
+		return nil
+	}
+	return &Error{Message: fmt.Sprintf("a reference to $, $$ or an unqualified name at position %d; there is no input document, use $states.input", x.rootless)}
+}
+
+// Compile parses source. A syntax error is an *Error. Compiling the same
+// source again is cheap.
+func (e *Engine) Compile(source string) (*Expr, error) {
+	e.mu.Lock()
+	x := e.compiled[source]
+	e.mu.Unlock()
+	if x != nil {
+		return x, nil
+	}
+	v, err := e.acquire(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	defer e.release(v)
+	x = &Expr{engine: e, source: source, sections: sectionsOf(source), steps: steps(source)}
+	if err := v.inspect(x); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.compiled) >= cachedPerVM {
+		clear(e.compiled)
+	}
+	e.compiled[source] = x
+	return x, nil
+}
+
+// Sections of the $states variable, in the order in which Step Functions
+// shows them.
+var stateSections = []string{"input", "result", "errorOutput", "context"}
+
+// sectionsOf returns which parts of $states a source text can read. Every way
+// to $states has that word in the text, so looking for it finds them all.
+func sectionsOf(source string) []string {
+	var used []string
+	for rest := source; ; {
+		_, after, found := strings.Cut(rest, "$states")
+		if !found {
+			break
+		}
+		rest = after
+		name, dotted := strings.CutPrefix(after, ".")
+		end := strings.IndexFunc(name, func(r rune) bool { return r < 'A' || r > 'z' || r > 'Z' && r < 'a' })
+		if end >= 0 {
+			name = name[:end]
+		}
+		if !dotted || !slices.Contains(stateSections, name) {
+			return stateSections
+		}
+		if !slices.Contains(used, name) {
+			used = append(used, name)
+		}
+	}
+	return used
+}

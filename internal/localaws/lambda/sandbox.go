@@ -1,0 +1,263 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/messageai/sluice/internal/localaws/meter"
+	"github.com/messageai/sluice/internal/localaws/wire"
+)
+
+// Result is the answer of an invocation. FunctionError is "" or, if the payload
+// describes an error of the function, "Unhandled": custom runtimes know no
+// other kind.
+type Result struct {
+	RequestID     string
+	Payload       []byte
+	FunctionError string
+}
+
+// sandbox is one initialised handler. Its context ends when it is thrown away.
+type sandbox struct {
+	ctx     context.Context
+	end     context.CancelCauseFunc
+	handler Handler
+}
+
+// Invoke runs a function and waits for its answer. An error means that the
+// function did not run: it is an AWS error such as TooManyRequestsException, or
+// ctx ended; in that case the function goes on, as on AWS.
+func (s *Service) Invoke(ctx context.Context, name string, payload []byte) (Result, error) {
+	if len(payload) > maxSyncPayload {
+		return Result{}, tooLarge(maxSyncPayload)
+	}
+	f, err := s.find(name)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := checkPayload(payload); err != nil {
+		return Result{}, err
+	}
+	done, err := s.start(f, s.nextID(), payload)
+	if err != nil {
+		return Result{}, err
+	}
+	select {
+	case r := <-done:
+		return r, nil
+	case <-ctx.Done():
+		return Result{}, context.Cause(ctx)
+	}
+}
+
+func tooLarge(limit int) error {
+	return wire.Errorf(413, "RequestEntityTooLargeException", "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
+}
+
+func checkPayload(payload []byte) error {
+	if len(payload) > 0 && !json.Valid(payload) {
+		return wire.Errorf(400, "InvalidRequestContentException", "Could not parse request body into json")
+	}
+	return nil
+}
+
+// takeIdle returns the sandbox that was used last, or nil. One that was killed
+// after it had answered is gone.
+func (f *function) takeIdle() *sandbox {
+	for n := len(f.idle); n > 0; n = len(f.idle) {
+		sb := f.idle[n-1]
+		f.idle[n-1] = nil
+		f.idle = f.idle[:n-1]
+		if sb.ctx.Err() == nil {
+			return sb
+		}
+	}
+	return nil
+}
+
+// start takes a concurrency slot and runs the invocation in the background.
+func (s *Service) start(f *function, id string, payload []byte) (<-chan Result, error) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, wire.Errorf(503, "ServiceException", "the stack is closed")
+	}
+	if f.Reserved != nil && f.active >= *f.Reserved {
+		s.mu.Unlock()
+		return nil, throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
+	}
+	if f.Reserved == nil && s.sharedInUse >= s.unreserved {
+		s.mu.Unlock()
+		return nil, throttled("ConcurrentInvocationLimitExceeded")
+	}
+	f.active++
+	f.invocations++
+	if f.Reserved == nil {
+		s.sharedInUse++
+	}
+	sb := f.takeIdle()
+	if sb == nil {
+		f.inits++
+	}
+	s.running.Add(1) // under the lock, so that Close cannot have begun to wait
+	s.mu.Unlock()
+
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	}
+	done := make(chan Result, 1)
+	go func() {
+		defer s.running.Done()
+		done <- s.run(f, sb, id, payload)
+	}()
+	return done, nil
+}
+
+func throttled(reason string) error {
+	e := wire.Errorf(429, "TooManyRequestsException", "Rate Exceeded.")
+	e.Members = map[string]any{"Reason": reason}
+	return e
+}
+
+// run initialises a sandbox if there is none, invokes the handler, meters, and
+// gives the slot back.
+func (s *Service) run(f *function, sb *sandbox, id string, payload []byte) Result {
+	started := time.Now()
+	inv := &Invocation{ID: id, Function: f.Name, dead: make(chan struct{})}
+	var fail *messages.InvokeResponse_Error
+	if sb == nil {
+		sb, fail = s.initialise(f, inv)
+	} else {
+		inv.end = sb.end
+	}
+	var out []byte
+	if fail == nil {
+		out, fail = s.invoke(f, sb, inv, payload)
+	}
+	result := Result{RequestID: id, Payload: out}
+	if fail == nil && len(out) > maxSyncPayload {
+		fail = &messages.InvokeResponse_Error{
+			Type:    "Function.ResponseSizeTooLarge",
+			Message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxSyncPayload),
+		}
+	}
+	if fail != nil {
+		result.FunctionError, result.Payload = "Unhandled", encodeFailure(fail)
+		s.log.Warn("function failed", slog.String("function", f.Name), slog.String("request_id", id), slog.String("kind", fail.Type))
+	}
+	keep := fail == nil || !fail.ShouldExit
+	if !keep {
+		inv.Kill() // whatever the abandoned handler still tries must have no effect
+	}
+
+	billed := max(1, math.Ceil(float64(time.Since(started))/float64(time.Millisecond)))
+	s.opts.Meter.Add(meter.LambdaRequests, 1)
+	s.opts.Meter.Add(meter.LambdaGBMilliseconds, billed*float64(f.MemoryMB)/1024)
+	s.mu.Lock()
+	f.active--
+	if f.Reserved == nil {
+		s.sharedInUse--
+	}
+	if keep {
+		f.idle = append(f.idle, sb)
+	}
+	s.mu.Unlock()
+	return result
+}
+
+// outcome is what a goroutine that ran the function's code came to.
+type outcome struct {
+	handler Handler
+	payload []byte
+	fail    *messages.InvokeResponse_Error
+}
+
+// initialise starts a sandbox. A failed one is reported in the answer of the
+// invocation that needed it.
+func (s *Service) initialise(f *function, inv *Invocation) (*sandbox, *messages.InvokeResponse_Error) {
+	ctx, end := context.WithCancelCause(context.WithValue(s.ctx, invocationKey{}, inv))
+	inv.end = end
+	o := s.guard(inv, time.Now().Add(initLimit), initLimit, func() (o outcome) {
+		handler, err := f.New(ctx, f.Env)
+		if err != nil {
+			// The process would have printed this and exited.
+			s.log.Error("function did not start", slog.String("function", f.Name), slog.String("error", err.Error()))
+			return outcome{fail: exited(inv, "exit status 1")}
+		}
+		return outcome{handler: handler}
+	})
+	if o.fail != nil {
+		o.fail.ShouldExit = true
+		end(ErrDead)
+		return nil, o.fail
+	}
+	return &sandbox{ctx: ctx, end: end, handler: o.handler}, nil
+}
+
+func (s *Service) invoke(f *function, sb *sandbox, inv *Invocation, payload []byte) ([]byte, *messages.InvokeResponse_Error) {
+	deadline := time.Now().Add(f.Timeout)
+	ctx, cancel := context.WithDeadline(context.WithValue(sb.ctx, invocationKey{}, inv), deadline)
+	defer cancel()
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: inv.ID, InvokedFunctionArn: f.ARN})
+	o := s.guard(inv, deadline, f.Timeout, func() outcome {
+		payload, err := sb.handler.Invoke(ctx, payload)
+		if err != nil {
+			return outcome{fail: describeError(err)}
+		}
+		return outcome{payload: payload}
+	})
+	return o.payload, o.fail
+}
+
+// guard runs code in a goroutine of its own until it returns, the deadline
+// passes or the invocation is killed, whichever is first. At the deadline
+// itself the time-out wins, however quickly the code noticed.
+func (s *Service) guard(inv *Invocation, deadline time.Time, limit time.Duration, code func() outcome) outcome {
+	done := make(chan outcome, 1)
+	s.running.Add(1) // run holds the group open, so this cannot race with Close
+	go func() {
+		defer s.running.Done()
+		defer func() {
+			if v := recover(); v != nil {
+				done <- outcome{fail: describePanic(v)}
+			}
+		}()
+		done <- code()
+	}()
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	var o outcome
+	select {
+	case o = <-done:
+	case <-timer.C:
+	case <-inv.dead:
+	case <-s.ctx.Done():
+		inv.Kill()
+	}
+	switch {
+	case inv.Dead() || s.ctx.Err() != nil:
+		return outcome{fail: exited(inv, "signal: killed")}
+	case !time.Now().Before(deadline):
+		return outcome{fail: &messages.InvokeResponse_Error{
+			Type:       "Sandbox.Timedout",
+			Message:    fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.ID, limit.Seconds()),
+			ShouldExit: true,
+		}}
+	}
+	return o
+}
+
+func exited(inv *Invocation, how string) *messages.InvokeResponse_Error {
+	return &messages.InvokeResponse_Error{
+		Type:       "Runtime.ExitError",
+		Message:    fmt.Sprintf("RequestId: %s Error: Runtime exited with error: %s", inv.ID, how),
+		ShouldExit: true,
+	}
+}

@@ -1,0 +1,45 @@
+package localaws
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/messageai/sluice/internal/localaws/lambda"
+	"github.com/messageai/sluice/internal/localaws/sqs"
+)
+
+// Factory starts one sandbox of a function, as main does before lambda.Start:
+// env is the function's environment and cfg calls the stack as the function's
+// role. Clients and handlers must pass on the context of the invocation, since
+// that is how a killed worker is told from a living one.
+type Factory func(ctx context.Context, env map[string]string, cfg aws.Config) (lambda.Handler, error)
+
+// Options configures a [Stack]. Dir and Functions are required.
+type Options struct {
+	// Dir is the folder of the template; state machine definitions are found
+	// relative to it.
+	Dir fs.FS
+	// TemplatePath is the template's path in Dir; "" is template.yaml.
+	TemplatePath string
+	// Template is the template itself, instead of TemplatePath.
+	Template []byte
+	// Parameters override the template's defaults.
+	Parameters map[string]string
+	// Region, Account and StackName are us-east-1, 123456789012 and sluice if "".
+	Region, Account, StackName string
+
+	// Functions has the code of every function of the template, by the last
+	// element of its CodeUri.
+	Functions map[string]Factory
+
+	// StateDir is the folder that outlives the process: journal.jsonl and
+	// objects/. "" keeps everything in memory.
+	StateDir string
+
+	Faults  Faults                             // nil: nothing goes wrong
+	Disturb func(queue string) sqs.Disturbance // of messages sent to a queue; nil: nothing
+	Logger  *slog.Logger                       // nil discards
+}

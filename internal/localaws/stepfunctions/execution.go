@@ -1,0 +1,389 @@
+package stepfunctions
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+)
+
+// Statuses of executions and map runs.
+const (
+	statusRunning   = "RUNNING"
+	statusSucceeded = "SUCCEEDED"
+	statusFailed    = "FAILED"
+	statusTimedOut  = "TIMED_OUT"
+	statusAborted   = "ABORTED"
+)
+
+// execution is one run of a machine, or of a distributed map's item processor.
+type execution struct {
+	service  *Service
+	id       int64 // short name in the journal and in tokens
+	arn      string
+	name     string
+	revision *revision
+	graph    *graph
+	salt     string // makes its tokens and random numbers its own
+	started  time.Time
+	parent   *mapRun // nil for a top-level execution
+	index    int     // among the parent's children
+
+	mu      sync.Mutex
+	input   json.RawMessage
+	outcome outcome // status RUNNING until it ends
+	redrive int     // how often it was redriven
+	redone  time.Time
+	events  []event
+	mute    bool // replaying what events already tells
+	evicted bool // finished long ago: input, output and history are gone
+	records map[string]*record
+	waiters map[string]chan struct{} // closed when a record of the key appears
+	runs    map[string]*mapRun       // by the key of the attempt that made them
+	cancel  context.CancelFunc       // nil unless a goroutine runs it
+	done    chan struct{}            // closed when that goroutine has ended
+}
+
+// outcome is how an execution ended.
+type outcome struct {
+	status    string
+	stopped   time.Time
+	output    json.RawMessage
+	errorName string
+	cause     string
+	failedAt  []string // keys of the attempts whose failure ended it, for a redrive
+}
+
+// record is one thing that an execution learned from outside, by the key of
+// the attempt that learned it.
+type record struct {
+	Kind   string          `json:"k,omitempty"`
+	At     int64           `json:"t"` // Unix nanoseconds
+	Output json.RawMessage `json:"o,omitempty"`
+	Error  string          `json:"e,omitempty"`
+	Cause  string          `json:"c,omitempty"`
+	Number int             `json:"n,omitempty"` // the branch that failed; the redrive in which a token was made
+}
+
+// Kinds of records. An outcome is stored under the attempt's key, the others
+// under the key and a suffix.
+const (
+	recordSucceeded = ""
+	recordFailed    = "failed"
+	recordTimedOut  = "timedout"
+	recordSubmitted = "submitted" // :s, the message with the token was sent
+	recordBeat      = "beat"      // :h, the last heartbeat
+	recordDecided   = "decided"   // :d, which branch or iteration failed first
+)
+
+func (r *record) at() time.Time { return time.Unix(0, r.At).UTC() }
+
+// errStopped unwinds a frame that may not go on: the execution ended, a
+// sibling failed, or the service closes. errGhost unwinds one that only
+// rebuilds history and came to its end.
+var (
+	errStopped = errors.New("stopped")
+	errGhost   = errors.New("nothing more is recorded")
+)
+
+// lookup returns the record of a key, or nil.
+func (x *execution) lookup(key string) *record {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.records[key]
+}
+
+// put stores a record unless the key has one, and returns the one that holds.
+// It fails if the execution is over or the journal cannot be written.
+func (x *execution) put(key string, r *record) (*record, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.outcome.status != statusRunning {
+		return nil, errStopped
+	}
+	if have := x.records[key]; have != nil && r.Kind != recordBeat {
+		return have, nil
+	}
+	if err := x.service.append(entry{Type: entryRecord, Execution: x.id, Key: key, Record: r}); err != nil {
+		return nil, err
+	}
+	x.store(key, r)
+	return r, nil
+}
+
+// store is put without the journal, for a holder of x.mu.
+func (x *execution) store(key string, r *record) {
+	if x.records == nil {
+		x.records = map[string]*record{}
+	}
+	x.records[key] = r
+	if w := x.waiters[key]; w != nil {
+		close(w)
+		delete(x.waiters, key)
+	}
+}
+
+// await returns a channel that is closed once the key has a record.
+func (x *execution) await(key string) <-chan struct{} {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	w := x.waiters[key]
+	if w == nil {
+		w = make(chan struct{})
+		if x.records[key] != nil {
+			close(w)
+			return w
+		}
+		if x.waiters == nil {
+			x.waiters = map[string]chan struct{}{}
+		}
+		x.waiters[key] = w
+	}
+	return w
+}
+
+// end settles how the execution ended, if it has not, and stops its frames.
+// The caller holds x.mu. An end that cannot be written to the journal does not
+// happen: a new process goes on where this one was.
+func (x *execution) end(o outcome) {
+	if x.outcome.status != statusRunning {
+		return
+	}
+	o.stopped = time.Now().UTC()
+	if err := x.service.append(entry{
+		Type: entryEnd, Execution: x.id, At: o.stopped.UnixNano(), Status: o.status,
+		Output: o.output, Error: o.errorName, Cause: o.cause, Keys: o.failedAt,
+	}); err != nil {
+		o = x.outcome
+	}
+	x.outcome = o
+	if x.cancel != nil {
+		x.cancel()
+	}
+}
+
+// stop ends the execution from outside and waits for its frames to unwind.
+func (x *execution) stop(o outcome) {
+	x.mu.Lock()
+	x.end(o)
+	done := x.done
+	x.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}
+
+// launch runs the execution in a goroutine of its own. fresh says that nothing
+// of it is recorded yet.
+func (x *execution) launch(fresh bool) {
+	s := x.service
+	ctx, cancel := context.WithCancel(s.ctx)
+	x.mu.Lock()
+	x.cancel, x.done = cancel, make(chan struct{})
+	done := x.done
+	x.mu.Unlock()
+	s.running.Go(func() {
+		defer close(done)
+		defer cancel()
+		x.run(ctx, fresh)
+	})
+}
+
+func (x *execution) run(ctx context.Context, fresh bool) {
+	f := x.root(ctx)
+	f.live = fresh
+	if x.mute {
+		f.previous = x.events[len(x.events)-1].id
+	} else {
+		f.previous = 0
+		f.emit("ExecutionStarted", 0, startedDetails{Input: text(x.input), RoleArn: x.revision.roleArn})
+	}
+	if limit := x.graph.timeout; limit > 0 && x.parent == nil {
+		since := x.started
+		if x.redrive > 0 {
+			since = x.redone
+		}
+		timer := time.AfterFunc(time.Until(since.Add(limit)), func() {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			x.end(outcome{status: statusTimedOut})
+		})
+		defer timer.Stop()
+	}
+	output, err := f.run(x.graph, x.input)
+	if x.conclude(f, output, err) && x.parent != nil {
+		x.service.retire(x)
+	}
+}
+
+// conclude ends the execution with what its root frame came to, and reports
+// whether it has ended.
+func (x *execution) conclude(f *frame, output json.RawMessage, err error) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	fail, failed := errors.AsType[*failure](err)
+	switch {
+	case err == nil:
+		x.end(outcome{status: statusSucceeded, output: output})
+	case failed:
+		x.end(outcome{status: statusFailed, errorName: fail.name, cause: fail.cause, failedAt: fail.keys})
+	}
+	if x.outcome.status == statusRunning {
+		return false // the service closes
+	}
+	x.mute = false
+	x.lastEvent(f)
+	x.waiters = nil
+	return true
+}
+
+// lastEvent adds the event that tells how the execution ended.
+func (x *execution) lastEvent(f *frame) {
+	at := x.outcome.stopped
+	switch o := x.outcome; o.status {
+	case statusSucceeded:
+		x.addEvent("ExecutionSucceeded", f.previous, at, outputDetails{Output: text(o.output)})
+	case statusFailed:
+		x.addEvent("ExecutionFailed", f.previous, at, failedDetails{Error: o.errorName, Cause: o.cause})
+	case statusTimedOut:
+		x.addEvent("ExecutionTimedOut", f.previous, at, failedDetails{Error: o.errorName, Cause: o.cause})
+	case statusAborted:
+		x.addEvent("ExecutionAborted", f.previous, at, failedDetails{Error: o.errorName, Cause: o.cause})
+	}
+}
+
+// history returns the events so far. Those of an execution that finished in an
+// earlier process are made again from its records.
+func (x *execution) history() []event {
+	x.mu.Lock()
+	rebuild := x.events == nil && x.outcome.status != statusRunning && !x.evicted
+	until := x.outcome.stopped
+	x.mu.Unlock()
+	if rebuild {
+		ctx, cancel := context.WithCancel(x.service.ctx)
+		defer cancel()
+		ghost := &execution{
+			service: x.service, id: x.id, arn: x.arn, name: x.name, revision: x.revision, graph: x.graph, salt: x.salt,
+			started: x.started, parent: x.parent, index: x.index, input: x.input, outcome: x.outcome, redrive: x.redrive,
+			records: x.records, runs: x.runs,
+		}
+		f := ghost.root(ctx)
+		f.ghost, f.until = true, until
+		f.emit("ExecutionStarted", 0, startedDetails{Input: text(x.input), RoleArn: x.revision.roleArn})
+		_, _ = f.run(x.graph, x.input) // how it ended is known
+		ghost.lastEvent(f)
+		x.mu.Lock()
+		if x.events == nil {
+			x.events = ghost.events
+		}
+		x.mu.Unlock()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.events[:len(x.events):len(x.events)]
+}
+
+// root returns the frame of the execution's own graph.
+func (x *execution) root(ctx context.Context) *frame {
+	return &frame{x: x, ctx: ctx, clock: x.started, vars: map[string]json.RawMessage{}, visits: map[string]int{}}
+}
+
+// frame runs one graph: an execution's, a branch's or an iteration's. It
+// belongs to one goroutine.
+type frame struct {
+	x        *execution
+	ctx      context.Context
+	path     string                     // of all its keys
+	vars     map[string]json.RawMessage // outer ones included; replaced by branches' own copies
+	visits   map[string]int             // by state name
+	item     json.RawMessage            // Map.Item of the context, in an iteration
+	clock    time.Time                  // when what it knows was learned: deterministic
+	previous int64                      // id of its last event
+	live     bool                       // beyond what is recorded
+	ghost    bool                       // only rebuilds events, up to the time until
+	until    time.Time
+
+	st      *state // the current state,
+	key     string // its key, with the attempt,
+	attempt int
+	entered int64     // the id of its entry,
+	before  int64     // of the event before,
+	since   time.Time // and when
+}
+
+// branch returns the frame of branch or iteration i of the current attempt.
+func (f *frame) branch(ctx context.Context, path string) *frame {
+	return &frame{
+		x: f.x, ctx: ctx, path: path, vars: maps.Clone(f.vars), visits: map[string]int{}, item: f.item,
+		clock: f.clock, previous: f.previous, live: f.live, ghost: f.ghost, until: f.until,
+	}
+}
+
+func (f *frame) now() time.Time { return f.clock }
+
+// learn returns the record of a key, after moving the clock to it. Without
+// one, a ghost ends and any other frame is live from here on.
+func (f *frame) learn(key string) (*record, error) {
+	r := f.x.lookup(key)
+	if r == nil {
+		if f.ghost {
+			return nil, errGhost
+		}
+		f.live = true
+		return nil, nil
+	}
+	f.advance(r.at())
+	return r, nil
+}
+
+// advance moves the clock, never back.
+func (f *frame) advance(t time.Time) {
+	if t.After(f.clock) {
+		f.clock = t
+	}
+}
+
+// remember puts a record and moves the clock to the one that holds.
+func (f *frame) remember(key string, r *record) (*record, error) {
+	r.At = time.Now().UnixNano()
+	r, err := f.x.put(key, r)
+	if err != nil {
+		return nil, errStopped
+	}
+	f.advance(r.at())
+	return r, nil
+}
+
+// waitUntil waits until t, which becomes the frame's time.
+func (f *frame) waitUntil(t time.Time) error {
+	if f.ghost && t.After(f.until) {
+		return errGhost
+	}
+	if time.Now().Before(t) && !f.ghost {
+		f.live = true
+		if err := f.sleep(t, nil); err != nil {
+			return err
+		}
+	}
+	f.advance(t)
+	return nil
+}
+
+// sleep waits until t, if that is not zero, or until woken.
+func (f *frame) sleep(t time.Time, woken <-chan struct{}) error {
+	var expired <-chan time.Time
+	if !t.IsZero() {
+		timer := time.NewTimer(time.Until(t))
+		defer timer.Stop()
+		expired = timer.C
+	}
+	select {
+	case <-woken:
+	case <-expired:
+	case <-f.ctx.Done():
+		return errStopped
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+// Package convert is the stage that turns qualified rows into leads, one per
+// person, and writes the final record of every row. It imports domain and
+// store; never another stage.
+package convert
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/store"
+)
+
+// leadsAtOnce bounds the conditional writes in flight.
+const leadsAtOnce = 16
+
+// Store is what the stage needs of the store.
+type Store interface {
+	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
+	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
+	Profile(ctx context.Context, team, run string, profile any) error
+	ClaimLead(ctx context.Context, l domain.Lead) (domain.Lead, error)
+	PutListed(ctx context.Context, ref domain.Ref, shards int, listed []store.Listed) error
+	SaveChunk(ctx context.Context, ref domain.Ref, c store.Chunk) error
+}
+
+// Stage converts chunks. Repeating a chunk changes nothing.
+type Stage struct {
+	Store Store
+	Now   func() time.Time
+}
+
+// Input is what the state machine sends.
+type Input struct {
+	domain.Ref
+	Doc string `json:"doc"`
+}
+
+// Output is what the state machine is told.
+type Output struct {
+	Doc   string `json:"doc"`
+	Leads int    `json:"leads"`
+}
+
+// Run converts one chunk.
+func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
+	rows, err := s.Store.Rows(ctx, in.Team, in.Doc)
+	if err != nil {
+		return Output{}, err
+	}
+	var profile domain.RunProfile
+	if err := s.Store.Profile(ctx, in.Team, in.Run, &profile); err != nil {
+		return Output{}, err
+	}
+	if profile.Options.AutoConvert {
+		if err := s.claimLeads(ctx, in.Ref, rows); err != nil {
+			return Output{}, err
+		}
+	}
+	listed := make([]store.Listed, len(rows))
+	chunk := store.Chunk{Name: in.Chunk, Counts: &domain.Counts{In: len(rows)}}
+	for i := range rows {
+		listed[i] = ListedOf(rows[i])
+		if err := chunk.Counts.Add(rows[i].State, 1); err != nil {
+			return Output{}, err
+		}
+		if len(rows[i].Calls) > 0 {
+			chunk.Enriched++
+		}
+		if rows[i].LeadID != "" {
+			chunk.Converted++
+		}
+	}
+	if err := s.Store.PutListed(ctx, in.Ref, profile.ListShards, listed); err != nil {
+		return Output{}, err
+	}
+	doc := store.StepKey(in.Run, in.Chunk, store.StepConverted)
+	if err := s.Store.PutRows(ctx, in.Team, doc, rows); err != nil {
+		return Output{}, err
+	}
+	return Output{Doc: doc, Leads: chunk.Converted}, s.Store.SaveChunk(ctx, in.Ref, chunk)
+}
+
+// claimLeads makes each qualified row a lead, unless the same person is one
+// already.
+func (s *Stage) claimLeads(ctx context.Context, ref domain.Ref, rows []domain.Row) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(leadsAtOnce)
+	first := map[string]int{} // within the chunk the earlier row wins, whatever the order of writes
+	for i := range rows {
+		row := &rows[i]
+		if row.State != domain.Qualified {
+			continue
+		}
+		lead := NewLead(ref, *row, s.Now())
+		if lead.ID == "" {
+			row.State, row.Reason = domain.Review, "fits, but nothing identifies the person: no e-mail, no profile, no full name with a domain"
+			continue
+		}
+		if _, taken := first[lead.ID]; taken {
+			duplicate(row)
+			continue
+		}
+		first[lead.ID] = i
+		g.Go(func() error {
+			held, err := s.Store.ClaimLead(ctx, lead)
+			if err != nil {
+				return err
+			}
+			if held.ProspectID != lead.ProspectID {
+				duplicate(row)
+				return nil
+			}
+			row.LeadID = lead.ID
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func duplicate(row *domain.Row) {
+	row.State, row.Reason = domain.Duplicate, "another prospect of the same person is already a lead"
+}
+
+// NewLead returns the lead that a row becomes; its ID is "" if nothing
+// identifies the person.
+func NewLead(ref domain.Ref, row domain.Row, now time.Time) domain.Lead {
+	lead := domain.Lead{
+		ID: domain.LeadID(ref.Team, row.Prospect), Team: ref.Team, ProspectID: row.Prospect.ID,
+		CampaignID: ref.Campaign, RunID: ref.Run, Chunk: ref.Chunk, CreatedAt: now.UTC(),
+	}
+	if row.Score != nil {
+		lead.Score = row.Score.Score
+	}
+	return lead
+}
+
+// ListedOf returns the small record by which lists show a row.
+func ListedOf(row domain.Row) store.Listed {
+	p := row.Prospect
+	l := store.Listed{
+		ID: p.ID, Name: p.Person.Name(), Headline: p.Person.Headline, Source: p.Source, ProfileURL: p.Person.ProfileURL,
+		Email: p.Contact.Email, Phone: p.Contact.Phone, Company: p.Company.Name, CompanyURL: p.Company.Website,
+		State: row.State, LeadID: row.LeadID, FoundAt: p.SeenAt,
+	}
+	if l.Headline == "" {
+		l.Headline = p.Person.Title
+	}
+	if l.CompanyURL == "" && p.Company.Domain != "" {
+		l.CompanyURL = "https://" + p.Company.Domain
+	}
+	if row.Score != nil {
+		l.Fit = row.Score.Score
+	}
+	if row.Quality != nil {
+		l.Quality = row.Quality.Score
+	}
+	return l
+}

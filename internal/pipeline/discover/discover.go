@@ -1,0 +1,238 @@
+// Package discover is the stage that pages through a source and writes the
+// prospects nobody claimed before as chunks. It imports budget, domain, fault,
+// provider, store and task; never another stage.
+package discover
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/messageai/sluice/internal/budget"
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/task"
+)
+
+// ChunkRows is the most rows in a chunk.
+const ChunkRows = 250
+
+// claimsAtOnce bounds the conditional writes that one worker has in flight.
+const claimsAtOnce = 16
+
+// Store is what the stage needs of the store.
+type Store interface {
+	ShardProgress(ctx context.Context, ref domain.Ref) (store.Shard, error)
+	SaveShard(ctx context.Context, ref domain.Ref, owner string, sh store.Shard) error
+	ClaimProspect(ctx context.Context, ref domain.Ref, prospectID string) (store.Claim, error)
+	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
+	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
+}
+
+// Stage discovers shards.
+type Stage struct {
+	Store   Store
+	Budget  budget.Budget
+	Sources map[string]provider.Discoverer
+	Now     func() time.Time
+}
+
+// Output is what the state machine is told about a shard.
+type Output struct {
+	Rows   int `json:"rows"`
+	Chunks int `json:"chunks"`
+}
+
+// Step names the step in the ledger.
+func Step(task.Message) string { return store.StepDiscover }
+
+// Do discovers one shard, or what is left of it.
+func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
+	var shard domain.DiscoverShard
+	if err := json.Unmarshal(job.Shard, &shard); err != nil {
+		return nil, fault.Wrap(fault.InvalidInput, "discover.shard", err)
+	}
+	source := s.Sources[shard.Source]
+	if source == nil {
+		return nil, fault.New(fault.InvalidInput, "discover.source", "there is no source "+shard.Source)
+	}
+	progress, err := s.Store.ShardProgress(ctx, job.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if progress.Source == "" {
+		progress.Source, progress.Cursor = shard.Source, shard.From
+	}
+	w := &worker{Stage: s, job: job, shard: shard, source: source, progress: progress, first: len(progress.Chunks), written: map[string]bool{}}
+	if err := w.run(ctx); err != nil {
+		return nil, err
+	}
+	return Output{Rows: w.progress.Seen, Chunks: len(w.progress.Chunks)}, nil
+}
+
+// worker is one attempt at a shard.
+type worker struct {
+	*Stage
+	job      task.Job
+	shard    domain.DiscoverShard
+	source   provider.Discoverer
+	progress store.Shard
+	first    int             // number of the first chunk that this attempt writes
+	written  map[string]bool // prospects in chunks of this attempt
+	rows     []domain.Row    // of the chunk in work
+	tail     store.Shard     // progress as of the end of rows
+}
+
+func (w *worker) run(ctx context.Context) error {
+	w.tail = w.progress
+	for !w.progress.Done {
+		if w.tail.Seen >= w.shard.MaxRows {
+			break
+		}
+		page, err := w.page(ctx, w.tail.Cursor)
+		if err != nil {
+			return err
+		}
+		if err := w.take(ctx, page); err != nil {
+			return err
+		}
+		if page.Next == "" || w.tail.Seen >= w.shard.MaxRows {
+			break
+		}
+		w.tail.Cursor, w.tail.Offset = page.Next, 0
+		if err := w.stopIfPaused(ctx); err != nil {
+			return err
+		}
+	}
+	return w.flush(ctx, true)
+}
+
+// stopIfPaused ends this attempt at a page boundary when the run was paused;
+// the message comes again and is parked.
+func (w *worker) stopIfPaused(ctx context.Context) error {
+	run, err := w.Store.Run(ctx, w.job.Ref)
+	if err != nil || run.Status == domain.RunRunning {
+		return err
+	}
+	if err := w.flush(ctx, false); err != nil {
+		return err
+	}
+	return &fault.Error{Kind: fault.RateLimited, Op: "discover.page", Message: "the run is paused", RetryAfter: time.Second}
+}
+
+func (w *worker) page(ctx context.Context, cursor string) (page provider.Page, err error) {
+	q := provider.Query{
+		Titles: w.shard.Query.Titles, Sizes: w.shard.Query.Sizes, Locations: w.shard.Query.Locations,
+		Industries: w.shard.Query.Industries, Keywords: w.shard.Keywords,
+	}
+	err = w.Budget.Spend(ctx, w.job.Ref, w.shard.Source, w.shard.MaxPrice, func(ctx context.Context) (money.Micro, error) {
+		page, err = w.source.Discover(ctx, q, cursor)
+		return page.Usage.Cost, err
+	})
+	return page, err
+}
+
+// take claims the page's prospects from the saved offset on and adds the new
+// ones to the chunk in work, writing chunks as they fill.
+func (w *worker) take(ctx context.Context, page provider.Page) error {
+	found := page.Prospects[min(w.tail.Offset, len(page.Prospects)):]
+	found = found[:min(len(found), w.shard.MaxRows-w.tail.Seen)]
+	for len(found) > 0 {
+		// A claim names its chunk, so claims are made only for rows that surely
+		// belong to the chunk in work.
+		batch := found[:min(len(found), ChunkRows-len(w.rows))]
+		found = found[len(batch):]
+		fresh, err := w.claim(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for i, p := range batch {
+			w.tail.Seen++
+			w.tail.Offset++
+			if !fresh[i] {
+				w.tail.Duplicates++
+				continue
+			}
+			w.rows = append(w.rows, domain.Row{Prospect: p, State: domain.Queued})
+		}
+		if len(w.rows) == ChunkRows {
+			if err := w.flush(ctx, false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// claim makes each prospect of the batch ours and says which were new.
+func (w *worker) claim(ctx context.Context, batch []domain.Prospect) ([]bool, error) {
+	chunk := len(w.progress.Chunks)
+	ref := w.job.Ref
+	ref.Chunk = store.ChunkName(w.shard.ID, chunk)
+	fresh := make([]bool, len(batch))
+	seen := map[string]bool{}
+	for _, r := range w.rows {
+		seen[r.Prospect.ID] = true
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(claimsAtOnce)
+	for i := range batch {
+		p := &batch[i]
+		p.ID = domain.ProspectID(ref.Team, p.Source, p.ProfileID)
+		p.SeenAt = w.Now().UTC()
+		if p.Refs == nil {
+			p.Refs = map[string]string{p.Source: p.ProfileID}
+		}
+		if seen[p.ID] || w.written[p.ID] {
+			continue
+		}
+		seen[p.ID] = true
+		g.Go(func() error {
+			claim, err := w.Store.ClaimProspect(gctx, ref, p.ID)
+			fresh[i] = err == nil && w.ours(claim)
+			return err
+		})
+	}
+	return fresh, g.Wait()
+}
+
+// ours reports whether a claim was made for this shard's chunks that are not
+// yet written: by this attempt, or by one that was killed before it could write.
+func (w *worker) ours(c store.Claim) bool {
+	if c.Run != w.job.Run {
+		return false
+	}
+	for n := w.first; n <= len(w.progress.Chunks); n++ {
+		if c.Chunk == store.ChunkName(w.shard.ID, n) {
+			return true
+		}
+	}
+	return false
+}
+
+// flush writes the chunk in work, if it has rows, and then the progress: a
+// worker that is killed in between writes the same chunk again.
+func (w *worker) flush(ctx context.Context, done bool) error {
+	if len(w.rows) > 0 {
+		name := store.ChunkName(w.shard.ID, len(w.progress.Chunks))
+		if err := w.Store.PutRows(ctx, w.job.Team, store.ChunkKey(w.job.Run, name), w.rows); err != nil {
+			return fmt.Errorf("write chunk: %w", err)
+		}
+		for _, r := range w.rows {
+			w.written[r.Prospect.ID] = true
+		}
+		w.tail.Chunks = append(w.tail.Chunks, len(w.rows))
+	}
+	w.tail.Done = w.tail.Done || done
+	if err := w.Store.SaveShard(ctx, w.job.Ref, w.job.Owner, w.tail); err != nil {
+		return err
+	}
+	w.progress, w.rows = w.tail, nil
+	return nil
+}

@@ -1,0 +1,224 @@
+// Package score is the stage that scores a chunk, twice: before enrichment
+// with what is already known, so that no money is spent on a prospect that
+// cannot qualify however its unknowns turn out, and after it for the record. It
+// imports budget, domain, fault, provider, quality, scoring and store; never
+// another stage.
+//
+// The first pass uses no embeddings: what a search result says is too little
+// to compare by meaning, and an unknown counts as perfect there.
+package score
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/messageai/sluice/internal/budget"
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/quality"
+	"github.com/messageai/sluice/internal/scoring"
+	"github.com/messageai/sluice/internal/store"
+)
+
+// Store is what the stage needs of the store.
+type Store interface {
+	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
+	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
+	Profile(ctx context.Context, team, run string, profile any) error
+}
+
+// Stage scores chunks. Repeating a chunk gives the same scores.
+type Stage struct {
+	Store      Store
+	Budget     budget.Budget
+	Embedder   provider.Embedder // nil: no semantic part
+	EmbedPrice money.Price
+	Embeds     string               // name of the embedder's provider
+	Index      provider.VectorIndex // nil: vectors are not kept
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// Phases of the stage.
+const (
+	Prescore = "prescore"
+	Score    = "score"
+)
+
+// Input is what the state machine sends.
+type Input struct {
+	domain.Ref
+	Doc     string    `json:"doc"`
+	Phase   string    `json:"phase"`
+	Skipped []Skipped `json:"skipped,omitempty"`
+}
+
+// Skipped is an enricher that the state machine gave up on for this chunk.
+type Skipped struct {
+	Provider string `json:"provider"`
+	Error    string `json:"error"`
+}
+
+// Output is what the state machine is told.
+type Output struct {
+	Doc string `json:"doc"`
+}
+
+// Run scores one chunk.
+func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
+	rows, err := s.Store.Rows(ctx, in.Team, in.Doc)
+	if err != nil {
+		return Output{}, err
+	}
+	var run domain.RunProfile
+	if err := s.Store.Profile(ctx, in.Team, in.Run, &run); err != nil {
+		return Output{}, err
+	}
+	profile, err := scoring.Compile(run.ICP)
+	if err != nil {
+		return Output{}, err
+	}
+	thresholds := scoring.Thresholds{Convert: run.Options.Thresholds.Convert, Review: run.Options.Thresholds.Review}
+	profile = profile.WithThresholds(thresholds)
+	step := store.StepPrescored
+	switch in.Phase {
+	case Prescore:
+		s.prescore(rows, profile, thresholds)
+	case Score:
+		step = store.StepScored
+		if err := s.score(ctx, in, rows, run, profile, thresholds); err != nil {
+			return Output{}, err
+		}
+	default:
+		return Output{}, fault.New(fault.InvalidInput, "score.phase", "phase must be prescore or score")
+	}
+	doc := store.StepKey(in.Run, in.Chunk, step)
+	return Output{Doc: doc}, s.Store.PutRows(ctx, in.Team, doc, rows)
+}
+
+// prescore rejects what cannot reach review and puts the rest in work.
+func (s *Stage) prescore(rows []domain.Row, profile *scoring.Profile, t scoring.Thresholds) {
+	now := s.Now().UTC()
+	for i := range rows {
+		row := &rows[i]
+		if row.State != domain.Queued {
+			continue
+		}
+		receipt := scoring.Score(row.Prospect, profile, scoring.Semantic{}, now)
+		row.Prescore = &receipt
+		row.State = domain.InWork
+		if scoring.Hopeless(receipt, t) {
+			row.State, row.Score = domain.Rejected, &receipt
+			row.Reason = "cannot reach review even if everything unknown turned out perfect"
+			q := quality.Score(row.Prospect, now)
+			row.Quality = &q
+		}
+	}
+}
+
+func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run domain.RunProfile, profile *scoring.Profile, t scoring.Thresholds) error {
+	seen, vectors, err := s.see(ctx, in.Ref, rows, run)
+	if err != nil {
+		return err
+	}
+	now := s.Now().UTC()
+	for i := range rows {
+		row := &rows[i]
+		if row.State != domain.InWork {
+			continue
+		}
+		receipt := scoring.Score(row.Prospect, profile, seen[i], now)
+		row.Score = &receipt
+		q := quality.Score(row.Prospect, now)
+		row.Quality = &q
+		row.State = scoring.Decide(receipt, t)
+		if reasons := scoring.Reasons(receipt); len(reasons) > 0 {
+			row.Reason = reasons[0]
+		}
+		for _, sk := range in.Skipped {
+			if row.Missing == nil {
+				row.Missing = map[string]string{}
+			}
+			if _, known := row.Missing["email"]; !known && row.Prospect.Contact.Email == "" {
+				row.Missing["email"] = sk.Provider + ": " + sk.Error
+			}
+		}
+	}
+	return s.keep(ctx, in.Ref, rows, vectors)
+}
+
+// tokensPerByte bounds the tokens of a text: one for three bytes is a cautious
+// estimate of English.
+const tokensPerByte = 1.0 / 3
+
+// see returns what the embedding model says about each row, and the vectors it
+// gave. At the spending cap rows are scored without meaning rather than not at
+// all: the receipt then says that it is unknown.
+func (s *Stage) see(ctx context.Context, ref domain.Ref, rows []domain.Row, run domain.RunProfile) ([]scoring.Semantic, [][]float32, error) {
+	seen, vectors := make([]scoring.Semantic, len(rows)), make([][]float32, len(rows))
+	if s.Embedder == nil || len(run.Lens) == 0 {
+		return seen, vectors, nil
+	}
+	var lens scoring.Lens
+	if err := json.Unmarshal(run.Lens, &lens); err != nil {
+		return nil, nil, fault.Wrap(fault.Internal, "score.lens", err)
+	}
+	var texts []string
+	var of []int
+	tokens := 0.0
+	for i := range rows {
+		if rows[i].State != domain.InWork {
+			continue
+		}
+		if text := scoring.ProspectText(rows[i].Prospect); text != "" {
+			texts, of = append(texts, text), append(of, i)
+			tokens += float64(len(text))*tokensPerByte + 1
+		}
+	}
+	if len(texts) == 0 {
+		return seen, vectors, nil
+	}
+	var out [][]float32
+	err := s.Budget.Spend(ctx, ref, s.Embeds, s.EmbedPrice.For(tokens/1e6), func(ctx context.Context) (cost money.Micro, err error) {
+		var usage provider.Usage
+		out, usage, err = s.Embedder.Embed(ctx, texts)
+		return usage.Cost, err
+	})
+	if fault.Is(err, fault.CapReached, fault.QuotaExhausted, fault.Unauthenticated) {
+		s.Log.WarnContext(ctx, "scored without meaning", "run", ref.Run, "chunk", ref.Chunk, "kind", string(fault.KindOf(err)))
+		return seen, vectors, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for n, i := range of {
+		vectors[i], seen[i] = out[n], lens.See(out[n])
+	}
+	return seen, vectors, nil
+}
+
+// keep puts the vectors of what was scored into the team's namespace of the
+// index, for look-alike search. No contact data goes with them.
+func (s *Stage) keep(ctx context.Context, ref domain.Ref, rows []domain.Row, vectors [][]float32) error {
+	if s.Index == nil {
+		return nil
+	}
+	var batch []provider.Vector
+	for i := range rows {
+		if vectors[i] == nil || rows[i].Score == nil {
+			continue
+		}
+		batch = append(batch, provider.Vector{ID: rows[i].Prospect.ID, Values: vectors[i], Metadata: map[string]any{
+			"campaign": ref.Campaign, "state": string(rows[i].State), "fit": rows[i].Score.Score,
+		}})
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	_, err := s.Index.Upsert(ctx, ref.Team, batch)
+	return err
+}

@@ -1,0 +1,242 @@
+// Package practice is practice mode: the whole product from the deploy
+// template, in this process, with simulated providers over a synthetic market.
+// The demo, the development server, the benchmark and the end-to-end tests run
+// it. It imports app, localaws, sandbox and what they need; nothing that is
+// deployed imports it.
+package practice
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/messageai/sluice"
+	"github.com/messageai/sluice/internal/app"
+	"github.com/messageai/sluice/internal/localaws"
+	"github.com/messageai/sluice/internal/localaws/journal"
+	hosting "github.com/messageai/sluice/internal/localaws/lambda"
+	"github.com/messageai/sluice/internal/localaws/sqs"
+	"github.com/messageai/sluice/internal/sandbox"
+	"github.com/messageai/sluice/internal/sandbox/hubspot"
+	"github.com/messageai/sluice/internal/sandbox/openai"
+	"github.com/messageai/sluice/internal/sandbox/pinecone"
+	"github.com/messageai/sluice/internal/sandbox/upstream"
+	"github.com/messageai/sluice/internal/store"
+)
+
+// Team is the team that practice mode plays.
+const Team = "practice"
+
+// Key is the API key of practice mode. It is no secret: it opens nothing but a
+// simulation on this machine.
+const Key = "sk_practice"
+
+// Options configure a world. The zero value is seed 0, in memory, without
+// latency or faults, with the providers' published quotas.
+type Options struct {
+	Seed       uint64
+	People     int           // in the market; zero: the sandbox's default
+	Latency    time.Duration // of every provider
+	Generous   bool          // accounts at the providers have quotas that do not bind
+	StateDir   string        // "" keeps everything in memory
+	Parameters map[string]string
+	Providers  map[string]upstream.Faults // by provider
+	Faults     localaws.Faults            // of AWS calls and provider calls
+	Disturb    func(queue string) sqs.Disturbance
+	Logger     *slog.Logger // of functions; nil discards
+}
+
+// World is a running practice mode.
+type World struct {
+	Stack   *localaws.Stack
+	Sandbox *sandbox.Sandbox
+	HubSpot *hubspot.Server
+	Store   *store.Store // as the account's owner
+
+	pinecone *pinecone.Server
+	journal  *journal.Journal
+	close    func() error
+}
+
+// Open makes a world, or continues the one in Options.StateDir. Nothing runs
+// before [World.Start].
+func Open(ctx context.Context, opts Options) (_ *World, err error) {
+	w := &World{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.shut())
+		}
+	}()
+	if opts.StateDir != "" {
+		if err := os.MkdirAll(opts.StateDir, 0o700); err != nil {
+			return nil, fmt.Errorf("make state folder: %w", err)
+		}
+		if w.journal, err = journal.Open(filepath.Join(opts.StateDir, "providers.jsonl")); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.openProviders(opts); err != nil {
+		return nil, err
+	}
+	if err := w.openStack(ctx, opts); err != nil {
+		return nil, err
+	}
+	if err := w.connect(ctx); err != nil {
+		return nil, fmt.Errorf("connect providers: %w", err)
+	}
+	w.close = sync.OnceValue(w.shut)
+	return w, nil
+}
+
+// remember is the journal as simulators want it: a nil interface without one.
+func (w *World) remember() upstream.Journal {
+	if w.journal == nil {
+		return nil
+	}
+	return w.journal
+}
+
+func (w *World) openProviders(opts Options) (err error) {
+	plans := map[string]sandbox.Plan{}
+	if opts.Generous {
+		for _, name := range []string{"apollo", "hunter", "googleplaces", "hubspot", "openai"} {
+			plans[name] = sandbox.Plan{Unlimited: true}
+		}
+	}
+	w.Sandbox, err = sandbox.New(sandbox.Options{
+		Seed: opts.Seed, People: opts.People, Latency: opts.Latency, Journal: w.remember(), Plans: plans, Faults: opts.Providers,
+	})
+	if err != nil {
+		return err
+	}
+	generous := hubspot.Limits{}
+	if opts.Generous {
+		generous = hubspot.Limits{TenSecondly: -1, Daily: -1, Search: -1}
+	}
+	w.HubSpot, err = hubspot.New(hubspot.Options{Key: w.Sandbox.Key("hubspot"), Journal: w.remember(), Limits: generous})
+	if err != nil {
+		return err
+	}
+	if err := w.Sandbox.Mount("api.hubapi.com", "hubspot", w.HubSpot); err != nil {
+		return err
+	}
+	front, err := w.Sandbox.Server("openai", nil)
+	if err != nil {
+		return err
+	}
+	embeddings, err := openai.New(openai.Options{Key: w.Sandbox.Key("openai"), Charge: front.Charge})
+	if err != nil {
+		return err
+	}
+	if err := w.Sandbox.Mount("api.openai.com", "openai", embeddings); err != nil {
+		return err
+	}
+	bill, err := w.Sandbox.Server("pinecone", nil)
+	if err != nil {
+		return err
+	}
+	w.pinecone, err = pinecone.New(pinecone.Options{Key: w.Sandbox.Key("pinecone"), Journal: w.remember(), Unlimited: opts.Generous, Charge: bill.Charge})
+	return err
+}
+
+func (w *World) openStack(ctx context.Context, opts Options) (err error) {
+	parameters := map[string]string{"VectorIndex": "pinecone", "PineconeIndexHost": w.pinecone.Host()}
+	for k, v := range opts.Parameters {
+		parameters[k] = v
+	}
+	outside := app.Outside{
+		Transport: localaws.Transport(w.Sandbox.RoundTripper(), opts.Faults),
+		GRPC: []grpc.DialOption{
+			grpc.WithContextDialer(w.pinecone.Dialer()),
+			grpc.WithChainUnaryInterceptor(mortal),
+		},
+		Log: opts.Logger, Generous: opts.Generous,
+	}
+	functions := map[string]localaws.Factory{}
+	for name, build := range app.Functions() {
+		functions[name] = func(ctx context.Context, env map[string]string, cfg aws.Config) (hosting.Handler, error) {
+			return build(ctx, env, cfg, outside)
+		}
+	}
+	options := localaws.Options{
+		Dir: sluice.Deploy, Parameters: parameters, Functions: functions, Faults: opts.Faults, Disturb: opts.Disturb, Logger: opts.Logger,
+	}
+	if opts.StateDir != "" {
+		options.StateDir = filepath.Join(opts.StateDir, "aws")
+	}
+	w.Stack, err = localaws.New(ctx, options)
+	return err
+}
+
+// mortal keeps a killed worker from reaching the vector index.
+func mortal(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	if hosting.InvocationFrom(ctx).Dead() {
+		return status.Error(codes.Canceled, "the worker is dead")
+	}
+	return invoke(ctx, method, req, reply, cc, opts...)
+}
+
+// connect puts the simulators' keys where a user puts real ones, and gives the
+// team its API key.
+func (w *World) connect(ctx context.Context) error {
+	cfg, err := w.Stack.Config("")
+	if err != nil {
+		return err
+	}
+	w.Store = store.New(cfg, store.Options{
+		Core: w.Stack.Output("CoreTable"), Prospects: w.Stack.Output("ProspectsTable"), Ledger: w.Stack.Output("LedgerTable"),
+		Control: w.Stack.Output("ControlTable"), Bucket: w.Stack.Output("RunsBucket"), KeyID: w.Stack.Output("DataKey"),
+	})
+	client := secretsmanager.NewFromConfig(cfg)
+	for _, provider := range []string{"apollo", "hunter", "googleplaces", "hubspot", "openai", "pinecone"} {
+		if err := PutKey(ctx, client, w.Stack.Output("SecretPrefix"), provider, w.Sandbox.Key(provider)); err != nil {
+			return err
+		}
+	}
+	return w.Store.PutAPIKey(ctx, Key, store.APIKey{Team: Team, Name: "practice", Scopes: []string{"read", "write"}})
+}
+
+// PutKey puts a provider's API key into its secret.
+func PutKey(ctx context.Context, client *secretsmanager.Client, prefix, provider, key string) error {
+	value, err := json.Marshal(map[string]string{"apiKey": key})
+	if err != nil {
+		return err
+	}
+	_, err = client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+		SecretId: aws.String(prefix + "/providers/" + provider), SecretString: aws.String(string(value)),
+	})
+	return err
+}
+
+// Start starts the queues' pollers and continues interrupted runs.
+func (w *World) Start() { w.Stack.Start() }
+
+// API is the product's HTTP API, as API Gateway serves it.
+func (w *World) API() http.Handler { return w.Stack.HTTPAPI() }
+
+// Close stops everything.
+func (w *World) Close() error { return w.close() }
+
+func (w *World) shut() error {
+	var errs []error
+	if w.Stack != nil {
+		errs = append(errs, w.Stack.Close())
+	}
+	if w.pinecone != nil {
+		w.pinecone.Close()
+	}
+	return errors.Join(append(errs, w.journal.Close())...)
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// cacheBatch is BatchGetItem's limit.
+const cacheBatch = 100
+
+func cachePK(team, question string) string { return "CACHE#" + team + "#" + question }
+
+// Answers reads what providers answered to questions before, as far as it may
+// still be used. Questions without an answer are absent from the result.
+func (s *Store) Answers(ctx context.Context, team string, questions []string) (map[string]json.RawMessage, error) {
+	found := make(map[string]json.RawMessage, len(questions))
+	for start := 0; start < len(questions); start += cacheBatch {
+		batch := questions[start:min(start+cacheBatch, len(questions))]
+		keys := make([]map[string]types.AttributeValue, len(batch))
+		for i, q := range batch {
+			keys[i] = key(cachePK(team, q), "CACHE")
+		}
+		if err := s.answers(ctx, team, keys, found); err != nil {
+			return nil, failure("store.answers", err)
+		}
+	}
+	return found, nil
+}
+
+func (s *Store) answers(ctx context.Context, team string, keys []map[string]types.AttributeValue, found map[string]json.RawMessage) error {
+	now := s.opts.Now().Unix()
+	prefix := len(cachePK(team, ""))
+	pending := map[string]types.KeysAndAttributes{s.opts.Control: {Keys: keys, ConsistentRead: aws.Bool(true)}}
+	for attempt := 0; len(pending) > 0; attempt++ {
+		if attempt > 0 {
+			if err := sleep(ctx, time.Duration(attempt)*50*time.Millisecond); err != nil {
+				return err
+			}
+		}
+		out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: pending})
+		if err != nil {
+			return err
+		}
+		for _, it := range out.Responses[s.opts.Control] {
+			if intOf(it, "ttl") <= now { // TTL deletes late
+				continue
+			}
+			pk := textOf(it, "pk")
+			plain, err := s.seal.open(ctx, team, pk, bytesOf(it, "answer"))
+			if err != nil {
+				return err
+			}
+			found[pk[prefix:]] = plain
+		}
+		pending = out.UnprocessedKeys
+	}
+	return nil
+}
+
+// PutAnswer keeps a provider's answer to a question, sealed, for as long as
+// the provider's terms allow.
+func (s *Store) PutAnswer(ctx context.Context, team, question string, answer any, life time.Duration) error {
+	plain, err := json.Marshal(answer)
+	if err != nil {
+		return failure("store.put_answer", err)
+	}
+	pk := cachePK(team, question)
+	sealed, err := s.seal.seal(ctx, team, pk, plain)
+	if err != nil {
+		return failure("store.put_answer", err)
+	}
+	it := key(pk, "CACHE")
+	it["answer"], it["ttl"] = bin(sealed), num(s.opts.Now().Add(life).Unix())
+	_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.opts.Control, Item: it})
+	return failure("store.put_answer", err)
+}

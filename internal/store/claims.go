@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/messageai/sluice/internal/domain"
+)
+
+// prospectLife is how long an unconverted prospect is kept.
+const prospectLife = 90 * 24 * time.Hour
+
+// Claim says which chunk of which run discovered a prospect first.
+type Claim struct{ Run, Campaign, Chunk string }
+
+// ClaimProspect makes (team, source, profile) unique across all campaigns: the
+// first claim wins and stays. It returns the claim that holds, which is the
+// caller's own after a success or a repetition.
+func (s *Store) ClaimProspect(ctx context.Context, ref domain.Ref, prospectID string) (Claim, error) {
+	it := key(claimKey(ref.Team, prospectID), "CLAIM")
+	it["run"], it["campaign"], it["chunk"] = str(ref.Run), str(ref.Campaign), str(ref.Chunk)
+	it["ttl"] = num(s.opts.Now().Add(prospectLife).Unix())
+	condition := notExists
+	_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.opts.Prospects, Item: it, ConditionExpression: &condition,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if err == nil {
+		return Claim{Run: ref.Run, Campaign: ref.Campaign, Chunk: ref.Chunk}, nil
+	}
+	if old, lost := conditionFailed(err); lost {
+		return Claim{Run: textOf(old, "run"), Campaign: textOf(old, "campaign"), Chunk: textOf(old, "chunk")}, nil
+	}
+	return Claim{}, failure("store.claim_prospect", err)
+}
+
+func claimKey(team, prospectID string) string { return "CLAIM#" + team + "#" + prospectID }
+
+// ListShards is over how many partitions a campaign's prospects are spread.
+func ListShards(maxProspects int) int { return 1 + (maxProspects-1)/100_000 }
+
+func listKey(team, campaign string, shard int) string {
+	return "LIST#" + team + "#" + campaign + "#" + strconv.Itoa(shard)
+}

@@ -1,0 +1,42 @@
+// Package store is every DynamoDB and S3 call of the product. There is one
+// implementation, on the AWS SDK; tests run it against the local stack.
+//
+// Four tables by lifetime, all with pk (partition) and sk (sort):
+//
+//	core       teams, keys, ICPs, campaigns, runs, leads: kept, point-in-time recovery
+//	  KEY#<hash>                    KEY                    API key: team, scopes, expiry
+//	  TEAM#<t>                      DATAKEY                the team's wrapped data key
+//	  TEAM#<t>                      ICP#<id>               ICP
+//	  TEAM#<t>                      CAMPAIGN#<id>          campaign
+//	  TEAM#<t>                      SUPPRESS#<hash>        do-not-contact entry (keyed hash)
+//	  CAMPAIGN#<t>#<id>             RUN#<run>              run, its status and totals
+//	  LEAD#<t>#<lead>               LEAD                   lead
+//
+//	prospects  90 days (attribute ttl)
+//	  CLAIM#<t>#<prospect>          CLAIM                  who discovered it: run, chunk
+//	  LIST#<t>#<campaign>#<shard>   <inverse score>#<id>   the prospect as a screen lists it
+//
+//	ledger     append-only money and work
+//	  RUN#<run>                     SPEND                  cap, committed, settled
+//	  RUN#<run>                     SHARD#<id>             discovery progress, lease
+//	  RUN#<run>                     CHUNK#<id>             chunk progress, lease, counts
+//	  RUN#<run>#RESV                <chunk>/<provider>/<n> one reservation
+//	  RUN#<run>#PARKED              <id>                   message that waits for resume
+//	  BUDGET#<t>#<month>            SPEND                  a team's month
+//
+//	control    hours to days (attribute ttl), no recovery
+//	  LIMIT#<key>                   LIMIT                  limiter: next free time
+//	  BREAKER#<key>                 BREAKER                circuit breaker
+//	  CACHE#<t>#<hash>              CACHE                  a provider's answer, sealed
+//	  IDEM#<t>#<key>                IDEM                   Idempotency-Key of an API write
+//
+// One S3 bucket holds what only stages read, sealed under the team's data key:
+//
+//	runs/<run>/plan.jsonl           one line per discovery shard (not sealed, no personal data)
+//	runs/<run>/profile              ICP, calibration, thresholds: what scoring needs
+//	runs/<run>/chunks/<chunk>       rows as discovered; one object is one child execution
+//	runs/<run>/work/<chunk>/<step>  rows after each step
+//	runs/<run>/push/<crm>/<chunk>   push receipts
+//
+// The package imports the AWS SDK, domain, fault, money, ratelimit and breaker.
+package store

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
+)
+
+// Steps of a chunk: the last path element of the rows after that step.
+const (
+	StepPrescored = "prescored"
+	StepEnriched  = "enriched" // followed by "-<provider>"
+	StepScored    = "scored"
+	StepConverted = "converted"
+)
+
+// PlanKey is the object with one line per discovery shard.
+func PlanKey(run string) string { return "runs/" + run + "/plan.jsonl" }
+
+// ChunkPrefix is where a run's discovered chunks are; one object is one child execution.
+func ChunkPrefix(run string) string { return "runs/" + run + "/chunks/" }
+
+// ChunkKey is the object of one discovered chunk.
+func ChunkKey(run, chunk string) string { return ChunkPrefix(run) + chunk }
+
+// StepKey is the object of a chunk's rows after a step.
+func StepKey(run, chunk, step string) string { return "runs/" + run + "/work/" + chunk + "/" + step }
+
+// ChunkOf returns the chunk's name of a key made by [ChunkKey].
+func ChunkOf(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
+
+func pushKey(run, crm, chunk string) string { return "runs/" + run + "/push/" + crm + "/" + chunk }
+
+func profileKey(run string) string { return "runs/" + run + "/profile" }
+
+// PutRows writes a chunk's rows, compressed and sealed.
+func (s *Store) PutRows(ctx context.Context, team, key string, rows []domain.Row) error {
+	return failure("store.put_rows", s.putSealed(ctx, team, key, rows))
+}
+
+// Rows reads what [Store.PutRows] wrote. A missing object is a fault NotFound.
+func (s *Store) Rows(ctx context.Context, team, key string) ([]domain.Row, error) {
+	var rows []domain.Row
+	return rows, failure("store.rows", s.getSealed(ctx, team, key, &rows))
+}
+
+// PutProfile writes what scoring needs to know about a run.
+func (s *Store) PutProfile(ctx context.Context, team, run string, profile any) error {
+	return failure("store.put_profile", s.putSealed(ctx, team, profileKey(run), profile))
+}
+
+// Profile reads what [Store.PutProfile] wrote.
+func (s *Store) Profile(ctx context.Context, team, run string, profile any) error {
+	return failure("store.profile", s.getSealed(ctx, team, profileKey(run), profile))
+}
+
+// PutReceipts writes the push receipts of a chunk.
+func (s *Store) PutReceipts(ctx context.Context, team, run, crm, chunk string, receipts any) error {
+	return failure("store.put_receipts", s.putSealed(ctx, team, pushKey(run, crm, chunk), receipts))
+}
+
+// Receipts reads what [Store.PutReceipts] wrote; found is false if nothing was pushed yet.
+func (s *Store) Receipts(ctx context.Context, team, run, crm, chunk string, receipts any) (found bool, err error) {
+	err = s.getSealed(ctx, team, pushKey(run, crm, chunk), receipts)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, failure("store.receipts", err)
+}
+
+// PutPlan writes the discovery plan as JSON lines, which the state machine reads.
+func (s *Store) PutPlan(ctx context.Context, run string, lines []any) error {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	for _, l := range lines {
+		if err := enc.Encode(l); err != nil {
+			return fmt.Errorf("store.put_plan: %w", err)
+		}
+	}
+	return failure("store.put_plan", s.putObject(ctx, PlanKey(run), buf.Bytes()))
+}
+
+func (s *Store) putObject(ctx context.Context, key string, body []byte) error {
+	_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.opts.Bucket, Key: &key, Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body)))})
+	return err
+}
+
+func (s *Store) putSealed(ctx context.Context, team, key string, v any) error {
+	var packed bytes.Buffer
+	zw, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(json.NewEncoder(zw).Encode(v), zw.Close()); err != nil {
+		return err
+	}
+	sealed, err := s.seal.seal(ctx, team, key, packed.Bytes())
+	if err != nil {
+		return err
+	}
+	return s.putObject(ctx, key, sealed)
+}
+
+// maxObject bounds what is read into memory: a chunk is well below it.
+const maxObject = 64 << 20
+
+func (s *Store) getSealed(ctx context.Context, team, key string, v any) error {
+	out, err := s.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.opts.Bucket, Key: &key})
+	if err != nil {
+		if _, ok := errors.AsType[*s3types.NoSuchKey](err); ok {
+			return fault.Wrap(fault.NotFound, "store.object", errors.New("no such object"))
+		}
+		return err
+	}
+	sealed, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
+	if err = errors.Join(err, out.Body.Close()); err != nil {
+		return err
+	}
+	if len(sealed) > maxObject {
+		return errors.New("object is larger than 64 MiB")
+	}
+	packed, err := s.seal.open(ctx, team, key, sealed)
+	if err != nil {
+		return err
+	}
+	zr, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return err
+	}
+	return json.NewDecoder(zr).Decode(v)
+}

@@ -1,0 +1,262 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/money"
+)
+
+// unlimited is the monthly budget of a team that set none.
+const unlimited = 1_000_000_000 * money.Dollar
+
+// Spend is what a run has spent and may still spend.
+type Spend struct {
+	Cap        money.Micro            // the most it may spend
+	Free       money.Micro            // not yet reserved
+	Settled    money.Micro            // spent for certain
+	ByProvider map[string]money.Micro // Settled, by provider
+}
+
+// Reserved returns what is set aside for calls whose price is not yet known.
+func (s Spend) Reserved() money.Micro { return s.Cap - s.Free - s.Settled }
+
+func spendPK(run string) string { return "RUN#" + run }
+
+func (s *Store) budgetPK(team string) string {
+	return "BUDGET#" + team + "#" + s.opts.Now().UTC().Format("2006-01")
+}
+
+// OpenSpend gives a run its cap; a repetition changes nothing.
+func (s *Store) OpenSpend(ctx context.Context, ref domain.Ref, limit money.Micro) error {
+	err := s.put(ctx, s.opts.Ledger, spendPK(ref.Run), "SPEND", map[string]int64{"cap": int64(limit), "free": int64(limit), "settled": 0}, notExists)
+	if _, lost := conditionFailed(err); lost {
+		err = nil
+	}
+	return failure("store.open_spend", err)
+}
+
+// openBudget makes this month's budget of a team from its limit, if it is the
+// first reservation of the month.
+func (s *Store) openBudget(ctx context.Context, team string) error {
+	limit := int64(unlimited)
+	var t struct {
+		Limit int64 `dynamodbav:"limit"`
+	}
+	if found, err := s.get(ctx, s.opts.Core, "TEAM#"+team, "BUDGET", &t); err != nil {
+		return err
+	} else if found {
+		limit = t.Limit
+	}
+	err := s.put(ctx, s.opts.Ledger, s.budgetPK(team), "SPEND", map[string]int64{"cap": limit, "free": limit, "settled": 0}, notExists)
+	if _, lost := conditionFailed(err); lost {
+		return nil
+	}
+	return err
+}
+
+// RaiseCap sets a run's cap to limit, which must not be below what is already
+// committed (fault Conflict).
+func (s *Store) RaiseCap(ctx context.Context, ref domain.Ref, limit money.Micro) error {
+	now, err := s.Spend(ctx, ref)
+	if err != nil {
+		return err
+	}
+	delta := limit - now.Cap
+	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), "SPEND"),
+		UpdateExpression:          aws.String("SET cap = :cap, free = free + :delta"),
+		ConditionExpression:       aws.String("cap = :was AND free >= :low"),
+		ExpressionAttributeValues: item{":cap": num(int64(limit)), ":delta": num(int64(delta)), ":was": num(int64(now.Cap)), ":low": num(int64(max(0, -delta)))},
+	})
+	if _, lost := conditionFailed(err); lost {
+		return fault.New(fault.Conflict, "store.raise_cap", "the cap cannot go below what is already spent or reserved, "+(now.Cap-now.Free).String())
+	}
+	return failure("store.raise_cap", err)
+}
+
+// Spend reads a run's spend.
+func (s *Store) Spend(ctx context.Context, ref domain.Ref) (Spend, error) {
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), "SPEND"), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return Spend{}, failure("store.spend", err)
+	}
+	return spendOf(out.Item), nil
+}
+
+func spendOf(it item) Spend {
+	spend := Spend{
+		Cap: money.Micro(intOf(it, "cap")), Free: money.Micro(intOf(it, "free")), Settled: money.Micro(intOf(it, "settled")),
+		ByProvider: map[string]money.Micro{},
+	}
+	for name := range it {
+		if provider, ok := strings.CutPrefix(name, "p_"); ok {
+			spend.ByProvider[provider] = money.Micro(intOf(it, name))
+		}
+	}
+	return spend
+}
+
+// Reservation is money set aside before paid calls are made, and the questions
+// it was set aside for, in the order in which they are asked.
+type Reservation struct {
+	ID        string // unique within the run: "<chunk>/<provider>/<attempt>"
+	Provider  string
+	Max       money.Micro // the most that the calls can cost
+	Questions []byte      // [QuestionSize] bytes each
+	Open      bool
+	Actual    money.Micro // once settled
+}
+
+// QuestionSize is the length of a question's short hash within a reservation.
+const QuestionSize = 6
+
+func reservationPK(run string) string { return "RUN#" + run + "#RESV" }
+
+// Reserve sets r.Max aside under the run's cap and the team's month, in one
+// transaction. Too little left is a fault CapReached; a reservation of that id
+// that exists already is a fault Conflict.
+func (s *Store) Reserve(ctx context.Context, ref domain.Ref, r Reservation) error {
+	for {
+		reasons, err := s.transact(ctx, s.reserveItems(ref, r))
+		if err != nil {
+			return failure("store.reserve", err)
+		}
+		switch {
+		case reasons == nil:
+			return nil
+		case lostAt(reasons, 2):
+			return fault.New(fault.Conflict, "store.reserve", "this reservation exists already")
+		case lostAt(reasons, 0):
+			return fault.New(fault.CapReached, "store.reserve", "the run's spending cap is reached; raise it with PATCH {\"status\":\"running\",\"capUsd\":...} to go on")
+		case lostAt(reasons, 1) && len(reasons[1].Item) == 0:
+			if err := s.openBudget(ctx, ref.Team); err != nil {
+				return failure("store.reserve", err)
+			}
+		case lostAt(reasons, 1):
+			return fault.New(fault.CapReached, "store.reserve", "the team's budget for this month is used up; raise it or wait for the next month")
+		default:
+			return fault.Wrap(fault.Unavailable, "store.reserve", errors.New("the ledger is busy"))
+		}
+	}
+}
+
+func (s *Store) reserveItems(ref domain.Ref, r Reservation) []types.TransactWriteItem {
+	take := func(pk, condition string) types.TransactWriteItem {
+		return types.TransactWriteItem{Update: &types.Update{
+			TableName: &s.opts.Ledger, Key: key(pk, "SPEND"),
+			UpdateExpression: aws.String("SET free = free - :max"), ConditionExpression: &condition,
+			ExpressionAttributeValues:           item{":max": num(int64(r.Max))},
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		}}
+	}
+	it := key(reservationPK(ref.Run), r.ID)
+	it["provider"], it["max"], it["open"] = str(r.Provider), num(int64(r.Max)), num(1)
+	it["month"] = str(s.budgetPK(ref.Team))
+	if len(r.Questions) > 0 {
+		it["questions"] = bin(r.Questions)
+	}
+	return []types.TransactWriteItem{
+		take(spendPK(ref.Run), "free >= :max"),
+		take(s.budgetPK(ref.Team), "free >= :max"),
+		{Put: &types.Put{TableName: &s.opts.Ledger, Item: it, ConditionExpression: aws.String(notExists)}},
+	}
+}
+
+// Settle closes a reservation at what the calls really cost and gives the rest
+// back. Settling twice changes nothing.
+func (s *Store) Settle(ctx context.Context, ref domain.Ref, r Reservation, actual money.Micro) error {
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.opts.Ledger, Key: key(reservationPK(ref.Run), r.ID), ConsistentRead: aws.Bool(true),
+		ProjectionExpression: aws.String("#month"), ExpressionAttributeNames: map[string]string{"#month": "month"},
+	})
+	if err != nil {
+		return failure("store.settle", err)
+	}
+	settle := func(pk string) types.TransactWriteItem {
+		return types.TransactWriteItem{Update: &types.Update{
+			TableName: &s.opts.Ledger, Key: key(pk, "SPEND"),
+			UpdateExpression:          aws.String("SET free = free + :back, settled = settled + :actual ADD #p :actual"),
+			ExpressionAttributeNames:  map[string]string{"#p": "p_" + r.Provider},
+			ExpressionAttributeValues: item{":back": num(int64(r.Max - actual)), ":actual": num(int64(actual))},
+		}}
+	}
+	reasons, err := s.transact(ctx, []types.TransactWriteItem{
+		settle(spendPK(ref.Run)),
+		settle(textOf(out.Item, "month")), // the month in which the money was set aside
+		{Update: &types.Update{
+			TableName: &s.opts.Ledger, Key: key(reservationPK(ref.Run), r.ID),
+			UpdateExpression:          aws.String("SET actual = :actual REMOVE #open, questions"),
+			ConditionExpression:       aws.String("attribute_exists(#open)"),
+			ExpressionAttributeNames:  map[string]string{"#open": "open"},
+			ExpressionAttributeValues: item{":actual": num(int64(actual))},
+		}},
+	})
+	if err == nil && reasons != nil && !lostAt(reasons, 2) {
+		err = errors.New("the ledger is busy")
+	}
+	return failure("store.settle", err)
+}
+
+// OpenReservation returns the reservation of a chunk and provider that was
+// never settled: what a killed worker left behind. attempts is how many
+// reservations of theirs there are.
+func (s *Store) OpenReservation(ctx context.Context, ref domain.Ref, provider string) (open *Reservation, attempts int, err error) {
+	err = s.query(ctx, s.opts.Ledger, reservationPK(ref.Run), ref.Chunk+"/"+provider+"/", func(it item) error {
+		attempts++
+		if intOf(it, "open") == 1 {
+			open = &Reservation{ID: textOf(it, "sk"), Provider: provider, Max: money.Micro(intOf(it, "max")), Questions: bytesOf(it, "questions"), Open: true}
+		}
+		return nil
+	})
+	return open, attempts, failure("store.open_reservation", err)
+}
+
+// transact runs a write transaction. reasons is nil after a success, else one
+// cancellation reason per item. Conflicts with other transactions are retried
+// a few times.
+func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem) (reasons []types.CancellationReason, err error) {
+	for attempt := range 10 {
+		_, err = s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
+		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
+		if !ok {
+			return nil, err
+		}
+		reasons = canceled.CancellationReasons
+		conflict := false
+		for _, r := range reasons {
+			conflict = conflict || aws.ToString(r.Code) == "TransactionConflict"
+		}
+		if !conflict {
+			break
+		}
+		if err := sleep(ctx, time.Duration(rand.Int64N(int64(20*time.Millisecond)<<min(attempt, 5)))); err != nil { //nolint:gosec // jitter needs no secrecy
+			return nil, err
+		}
+	}
+	return reasons, nil
+}
+
+func lostAt(reasons []types.CancellationReason, i int) bool {
+	return i < len(reasons) && aws.ToString(reasons[i].Code) == "ConditionalCheckFailed"
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,248 @@
+// Package task is the protocol of a worker behind a queue: a Step Functions
+// task sends a message with a token and a reference, the worker does one step
+// for one chunk and answers the token. Messages may come twice, late or out of
+// order, workers may die at any line; a step's effects happen once all the same,
+// because the run's ledger, not the message, says what is done.
+//
+// A step that cannot go on now waits without cost: for seconds to minutes in
+// the queue, for longer in the state machine, and while its run is paused as a
+// parked message in the ledger.
+//
+// It imports domain, fault and aws-lambda-go's event types; what it needs of
+// the store and of Step Functions it declares itself.
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
+)
+
+// Message is the body of a queue message.
+type Message struct {
+	Token string `json:"token,omitempty"` // empty: nobody waits for an answer
+	domain.Ref
+	Doc      string          `json:"doc,omitempty"`      // key of the rows to work on
+	Provider string          `json:"provider,omitempty"` // source, enricher or CRM
+	Shard    json.RawMessage `json:"shard,omitempty"`    // what to discover
+	Leads    []string        `json:"leads,omitempty"`    // a manual push: lead ids
+	Hops     int             `json:"hops,omitempty"`     // times it was sent again to wait
+	Failures int             `json:"failures,omitempty"` // passing failures so far
+	Queue    string          `json:"queue"`              // URL of the queue it came from, for sending it again
+}
+
+// Job is a message whose step this worker may do now: it holds the lease.
+type Job struct {
+	Message
+	Owner string // lease holder, for the store's conditional writes
+	Step  string
+}
+
+// Deferred is an answer that makes the state machine wait and ask again.
+type Deferred struct {
+	DeferUntil string `json:"deferUntil"` // RFC 3339
+}
+
+// Ledger is what a worker needs of the store.
+type Ledger interface {
+	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
+	SetRunStatus(ctx context.Context, ref domain.Ref, to domain.RunStatus, reason string, from ...domain.RunStatus) error
+	Begin(ctx context.Context, ref domain.Ref, step, owner string, until time.Time) (json.RawMessage, bool, error)
+	Finish(ctx context.Context, ref domain.Ref, step, owner string, output any) error
+	Release(ctx context.Context, ref domain.Ref, step, owner string) error
+}
+
+// Parking is where messages of a paused run wait.
+type Parking interface {
+	Park(ctx context.Context, ref domain.Ref, id, queue string, body []byte) error
+	Unpark(ctx context.Context, ref domain.Ref, id string) (bool, error)
+}
+
+// Answers is what a worker needs of Step Functions and SQS.
+type Answers interface {
+	Succeed(ctx context.Context, token string, output any) error
+	Fail(ctx context.Context, token string, kind fault.Kind, cause string) error
+	Send(ctx context.Context, queueURL string, body []byte, delay time.Duration) error
+}
+
+// Limits of waiting.
+const (
+	maxHops     = 500 // a message that was sent again this often is stuck
+	maxFailures = 6   // passing failures before the state machine hears of it
+	queueWait   = 15 * time.Minute
+	reserve     = 10 * time.Second // kept of the deadline, to save and answer
+)
+
+// Worker runs a step for messages.
+type Worker struct {
+	Step    func(Message) string // name of the step in the ledger
+	Do      func(ctx context.Context, job Job) (output any, err error)
+	Ledger  Ledger
+	Parking Parking
+	Answers Answers
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Handle is the Lambda handler: it takes a batch from the queue and reports
+// the messages that must come again.
+func (w *Worker) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	var out events.SQSEventResponse
+	for _, record := range batch.Records {
+		if err := w.one(ctx, record); err != nil {
+			w.Log.WarnContext(ctx, "message comes again", "kind", fault.KindOf(err), "error", err)
+			out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
+		}
+	}
+	return out, nil
+}
+
+// one handles one message. A nil error deletes it.
+func (w *Worker) one(ctx context.Context, record events.SQSMessage) error {
+	var m Message
+	if err := json.Unmarshal([]byte(record.Body), &m); err != nil || m.Run == "" {
+		return fault.New(fault.InvalidInput, "task.decode", "the message is not a task of this system; it will go to the dead-letter queue")
+	}
+	if paused, err := w.parkIfPaused(ctx, m, record.MessageId); err != nil || paused {
+		return err
+	}
+	job := Job{Message: m, Step: w.Step(m), Owner: record.MessageId + "/" + record.Attributes["ApproximateReceiveCount"]}
+	until := w.Now().Add(time.Minute)
+	if deadline, ok := ctx.Deadline(); ok {
+		until = deadline
+	}
+	output, done, err := w.Ledger.Begin(ctx, m.Ref, job.Step, job.Owner, until)
+	if err != nil {
+		return err
+	}
+	if done {
+		return w.succeed(ctx, m, output)
+	}
+	result, err := w.do(ctx, job)
+	if err == nil {
+		if err := w.Ledger.Finish(ctx, m.Ref, job.Step, job.Owner, result); err != nil {
+			return err
+		}
+		return w.succeed(ctx, m, result)
+	}
+	if fault.Is(err, fault.Conflict) { // another worker took over; it will answer
+		return err
+	}
+	if rerr := w.Ledger.Release(ctx, m.Ref, job.Step, job.Owner); rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	return w.handleFailure(ctx, m, record.MessageId, err)
+}
+
+func (w *Worker) do(ctx context.Context, job Job) (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.Log.ErrorContext(ctx, "panic", "step", job.Step, "stack", string(debug.Stack()))
+			err = fault.Wrap(fault.Internal, "task.do", errors.New("a worker panicked"))
+		}
+	}()
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-min(reserve, deadline.Sub(w.Now())/4)))
+		defer cancel()
+	}
+	return w.Do(ctx, job)
+}
+
+func (w *Worker) succeed(ctx context.Context, m Message, output any) error {
+	if m.Token == "" {
+		return nil
+	}
+	return w.Answers.Succeed(ctx, m.Token, output)
+}
+
+// handleFailure decides where a step that could not finish waits.
+func (w *Worker) handleFailure(ctx context.Context, m Message, id string, err error) error {
+	kind, wait := fault.KindOf(err), fault.RetryAfter(err)
+	w.Log.WarnContext(ctx, "step did not finish", "run", m.Run, "chunk", m.Chunk, "provider", m.Provider, "kind", kind, "error", err)
+	switch kind {
+	case fault.CapReached:
+		serr := w.Ledger.SetRunStatus(ctx, m.Ref, domain.RunPaused, fault.Message(err), domain.RunRunning, domain.RunPaused)
+		if serr != nil && !fault.Is(serr, fault.Conflict) {
+			return serr
+		}
+		if paused, perr := w.parkIfPaused(ctx, m, id); perr != nil || paused {
+			return perr
+		}
+		return w.again(ctx, m, time.Second)
+	case fault.RateLimited, fault.CircuitOpen:
+		return w.wait(ctx, m, max(wait, time.Second))
+	case fault.QuotaExhausted:
+		return w.wait(ctx, m, max(wait, time.Hour))
+	case fault.Unavailable, fault.Unclear:
+		m.Failures++
+		if m.Failures < maxFailures {
+			return w.again(ctx, m, max(wait, time.Second<<m.Failures))
+		}
+	}
+	if m.Token == "" {
+		return err
+	}
+	return w.Answers.Fail(ctx, m.Token, kind, fault.Message(err))
+}
+
+// wait postpones a message: in the queue if that is short enough, else by
+// letting the state machine wait.
+func (w *Worker) wait(ctx context.Context, m Message, d time.Duration) error {
+	if d <= queueWait || m.Token == "" {
+		return w.again(ctx, m, min(d, queueWait))
+	}
+	return w.Answers.Succeed(ctx, m.Token, Deferred{DeferUntil: w.Now().Add(d).UTC().Format(time.RFC3339)})
+}
+
+func (w *Worker) again(ctx context.Context, m Message, d time.Duration) error {
+	m.Hops++
+	if m.Hops > maxHops && m.Token != "" {
+		return w.Answers.Fail(ctx, m.Token, fault.Unavailable, "the step waited too often without getting anywhere")
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("send again: %w", err)
+	}
+	return w.Answers.Send(ctx, m.Queue, body, d)
+}
+
+// parkIfPaused keeps the message in the ledger while its run is paused. The
+// run is read again after parking: if it was resumed in between, whoever
+// removes the parked message first sends it.
+func (w *Worker) parkIfPaused(ctx context.Context, m Message, id string) (bool, error) {
+	run, err := w.Ledger.Run(ctx, m.Ref)
+	if err != nil {
+		return false, err
+	}
+	if run.Status.Ended() && m.Token != "" {
+		return true, w.Answers.Fail(ctx, m.Token, fault.Conflict, "the run has ended")
+	}
+	if run.Status != domain.RunPaused {
+		return false, nil
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return false, fmt.Errorf("park: %w", err)
+	}
+	if err := w.Parking.Park(ctx, m.Ref, id, m.Queue, body); err != nil {
+		return false, err
+	}
+	if run, err = w.Ledger.Run(ctx, m.Ref); err != nil {
+		return false, err
+	}
+	if run.Status == domain.RunPaused {
+		return true, nil
+	}
+	mine, err := w.Parking.Unpark(ctx, m.Ref, id)
+	return !mine, err // not mine: the resumer has sent it
+}
