@@ -149,11 +149,7 @@ func (s *server) registerCampaigns(a huma.API) {
 		}
 		return &campaignOutput{status}, nil
 	})
-	type listOutput struct {
-		Body struct {
-			Campaigns []CampaignSummary `json:"campaigns"`
-		}
-	}
+	type listOutput struct{ Body CampaignList }
 	huma.Register(a, huma.Operation{
 		OperationID: "list-campaigns", Method: http.MethodGet, Path: base + "/campaigns", Summary: "List the team's campaigns",
 	}, func(ctx context.Context, _ *struct{}) (*listOutput, error) {
@@ -169,6 +165,11 @@ func (s *server) registerCampaigns(a huma.API) {
 		return out, nil
 	})
 	s.registerControl(a)
+}
+
+// CampaignList is a team's campaigns.
+type CampaignList struct {
+	Campaigns []CampaignSummary `json:"campaigns"`
 }
 
 // CampaignSummary is a campaign in a list.

@@ -37,11 +37,7 @@ func (s *server) registerICPs(a huma.API) {
 		}
 		return &icpOutput{icp}, nil
 	})
-	type listOutput struct {
-		Body struct {
-			ICPs []domain.ICP `json:"icps"`
-		}
-	}
+	type listOutput struct{ Body ICPList }
 	huma.Register(a, huma.Operation{
 		OperationID: "list-icps", Method: http.MethodGet, Path: base + "/icps", Summary: "List the team's ICPs",
 	}, func(ctx context.Context, _ *struct{}) (*listOutput, error) {
@@ -53,11 +49,7 @@ func (s *server) registerICPs(a huma.API) {
 		out.Body.ICPs = icps
 		return out, nil
 	})
-	type suppression struct {
-		Body struct {
-			Value string `json:"value" minLength:"3" maxLength:"320" doc:"An e-mail address, a company's domain or a profile URL"`
-		}
-	}
+	type suppression struct{ Body Suppression }
 	huma.Register(a, huma.Operation{
 		OperationID: "suppress", Method: http.MethodPost, Path: base + "/suppressions", DefaultStatus: http.StatusNoContent,
 		Summary: "Put somebody on the do-not-contact list: nothing is paid for or pushed about them any more",
@@ -76,6 +68,16 @@ func (s *server) registerICPs(a huma.API) {
 		}
 		return nil, nil
 	})
+}
+
+// ICPList is a team's ICPs.
+type ICPList struct {
+	ICPs []domain.ICP `json:"icps"`
+}
+
+// Suppression names somebody not to contact.
+type Suppression struct {
+	Value string `json:"value" minLength:"3" maxLength:"320" doc:"An e-mail address, a company's domain or a profile URL"`
 }
 
 func (s *server) createICP(ctx context.Context, icp domain.ICP) (domain.ICP, error) {

@@ -15,8 +15,8 @@ import (
 	"github.com/messageai/sluice/internal/task"
 )
 
-// Prospect is a prospect in a list.
-type Prospect struct {
+// ProspectSummary is a prospect in a list.
+type ProspectSummary struct {
 	ID            string      `json:"id"`
 	Name          string      `json:"name"`
 	Headline      string      `json:"headline"`
@@ -40,7 +40,7 @@ type ContactInfo struct {
 
 // ProspectPage is a page of prospects, best first.
 type ProspectPage struct {
-	Prospects  []Prospect `json:"prospects"`
+	Prospects  []ProspectSummary `json:"prospects"`
 	Pagination Pagination `json:"pagination"`
 }
 
@@ -134,19 +134,19 @@ func (s *server) listProspects(ctx context.Context, in listInput) (ProspectPage,
 		return ProspectPage{}, err
 	}
 	listed = listed[min(skip, len(listed)):]
-	page := ProspectPage{Prospects: make([]Prospect, len(listed)), Pagination: Pagination{Total: total, Page: in.Page, Limit: in.Limit, NextCursor: next}}
+	page := ProspectPage{Prospects: make([]ProspectSummary, len(listed)), Pagination: Pagination{Total: total, Page: in.Page, Limit: in.Limit, NextCursor: next}}
 	for i, l := range listed {
 		page.Prospects[i] = prospectOf(l)
 	}
 	return page, nil
 }
 
-func prospectOf(l store.Listed) Prospect {
+func prospectOf(l store.Listed) ProspectSummary {
 	status := string(l.State)
 	if l.LeadID != "" {
 		status = "converted"
 	}
-	return Prospect{
+	return ProspectSummary{
 		ID: l.ID, Name: l.Name, Headline: l.Headline, Platform: l.Source, ProfileURL: l.ProfileURL,
 		ContactInfo: ContactInfo{Email: l.Email, Phone: l.Phone}, CompanyName: l.Company, CompanyURL: l.CompanyURL,
 		ICPMatchScore: l.Fit, QualityScore: l.Quality, Status: status, LeadID: l.LeadID, DiscoveredAt: l.FoundAt,

@@ -5,6 +5,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -30,6 +31,9 @@ type Outside struct {
 	GRPC      []grpc.DialOption // further options, for an index in this process
 	Log       *slog.Logger      // nil: JSON lines on standard output
 	Generous  bool              // accounts without binding quotas: do not limit calls
+	// Opened is told of connections that live as long as the function's sandbox:
+	// Lambda freezes them with it, a test closes them. May be nil.
+	Opened func(io.Closer)
 }
 
 // Function builds a function's handler from its environment.

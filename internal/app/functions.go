@@ -27,9 +27,13 @@ func API(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (la
 	if err != nil {
 		return nil, err
 	}
+	all, err := p.definitions()
+	if err != nil {
+		return nil, err
+	}
 	handler := api.New(api.Options{
 		Campaigns: p.store, Prospects: p.store, Access: p.store, Machine: p.machine, Keys: p.secrets,
-		StateMachine: p.conf.StateMachine, Queues: p.conf.Queues, Providers: definitions(), Waterfall: p.conf.Waterfall, CRMs: p.conf.CRMs, Embedder: p.conf.Embedder,
+		StateMachine: p.conf.StateMachine, Queues: p.conf.Queues, Providers: all, Waterfall: p.conf.Waterfall, CRMs: p.conf.CRMs, Embedder: p.conf.Embedder,
 		NewID: uuid.NewString, Now: p.now, Log: p.log,
 	})
 	return stage(p, lambdax.ServeHTTP(handler)), nil
@@ -45,9 +49,13 @@ func Plan(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (l
 	if err != nil {
 		return nil, err
 	}
+	all, err := p.definitions()
+	if err != nil {
+		return nil, err
+	}
 	s := &plan.Stage{
 		Store: p.store, Budget: p.budget(), Embedder: embedder, EmbedPrice: price, Embeds: p.conf.Embedder,
-		Sources: definitions(), Enrichers: p.conf.Waterfall, CRMs: p.conf.CRMs, Queues: p.conf.Queues,
+		Sources: all, Enrichers: p.conf.Waterfall, CRMs: p.conf.CRMs, Queues: p.conf.Queues,
 	}
 	return stage(p, s.Run), nil
 }
@@ -125,7 +133,10 @@ func PushHubSpot(_ context.Context, env config.Env, cfg aws.Config, outside Outs
 	if err != nil {
 		return nil, err
 	}
-	all := definitions()
+	all, err := p.definitions()
+	if err != nil {
+		return nil, err
+	}
 	s := &push.Stage{Store: p.store, CRM: crm, Name: "hubspot", Log: p.log, MayExport: func(source string) bool {
 		d, known := all[source]
 		return !known || d.Terms.MayExport

@@ -3,9 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
-	"net/http"
-
-	"google.golang.org/grpc"
+	"io"
 
 	"github.com/messageai/sluice/internal/breaker"
 	"github.com/messageai/sluice/internal/lexical"
@@ -33,22 +31,32 @@ func newKit(p *parts) *kit {
 	}
 }
 
-// definitions are the definitions of all providers, by name.
-func definitions() map[string]provider.Definition {
+// definitions are the definitions of all providers, by name, with the prices
+// of the customer's own plans.
+func (p *parts) definitions() (map[string]provider.Definition, error) {
 	all := map[string]provider.Definition{}
 	for _, e := range catalog.All() {
-		all[e.Definition.Name] = e.Definition
+		d, err := e.For(p.env.Provider(e.Definition.Name))
+		if err != nil {
+			return nil, err
+		}
+		all[d.Name] = d
 	}
-	return all
+	return all, nil
 }
 
 // build makes the adapter of a provider.
 func (k *kit) build(name string) (any, provider.Definition, error) {
 	for _, e := range catalog.All() {
-		if e.Definition.Name == name {
-			adapter, err := k.adapter(e)
-			return adapter, e.Definition, err
+		if e.Definition.Name != name {
+			continue
 		}
+		d, err := e.For(k.p.env.Provider(name))
+		if err != nil {
+			return nil, d, err
+		}
+		adapter, err := k.adapter(e)
+		return adapter, d, err
 	}
 	return nil, provider.Definition{}, fmt.Errorf("configure: there is no provider %q; docs/providers.md lists them", name)
 }
@@ -57,7 +65,7 @@ func (k *kit) adapter(e catalog.Entry) (any, error) {
 	d := e.Definition
 	settings := k.p.env.Provider(d.Name)
 	base := d.BaseURL
-	if v := settings["BASE_URL"]; v != "" {
+	if v := settings["base_url"]; v != "" {
 		base = v
 	}
 	client, err := transport.New(transport.Options{
@@ -71,14 +79,11 @@ func (k *kit) adapter(e catalog.Entry) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	deps := provider.Deps{Transport: client, Settings: settings, Now: k.p.now}
-	if e.HTTPCall != nil {
-		deps.HTTP = client.HTTPClient(func(r *http.Request) transport.Call { return e.HTTPCall(r) })
+	built, err := e.Build(provider.Deps{Transport: client, Settings: settings, Now: k.p.now, GRPC: k.p.outside.GRPC})
+	if c, ok := built.(io.Closer); ok && k.p.outside.Opened != nil {
+		k.p.outside.Opened(c)
 	}
-	if e.GRPCCall != nil {
-		deps.GRPC = append(append([]grpc.DialOption{}, client.GRPCOptions(e.GRPCCall)...), k.p.outside.GRPC...)
-	}
-	return e.Build(deps)
+	return built, err
 }
 
 // groups are the limiter's groups of a provider.

@@ -37,8 +37,9 @@ type Function struct {
 	SecretPrefix   string // secrets are <prefix>/providers/<name>
 	StateMachine   string // ARN of the campaign machine
 	Queues         Queues
-	Embedder       string // provider name of the embedder: "openai"
-	VectorIndex    string // provider name of the vector index, or "none"
+	Embedder       string   // provider name of the embedder: "openai"
+	VectorIndex    string   // provider name of the vector index, or "none"
+	Waterfall      []string // enrichment providers, in order
 	CRMs           []string
 }
 
@@ -78,18 +79,22 @@ func (e Env) Function(needs ...string) (Function, error) {
 		Queues:         queues,
 		Embedder:       e["SLUICE_EMBEDDER"],
 		VectorIndex:    e["SLUICE_VECTOR_INDEX"],
-		CRMs:           strings.Fields(strings.ReplaceAll(e["SLUICE_CRMS"], ",", " ")),
+		Waterfall:      list(e["SLUICE_WATERFALL"]),
+		CRMs:           list(e["SLUICE_CRMS"]),
 	}, nil
 }
 
+// list splits a comma-separated list.
+func list(s string) []string { return strings.Fields(strings.ReplaceAll(s, ",", " ")) }
+
 // Provider returns the settings of one provider: SLUICE_HUBSPOT_BASE_URL
-// becomes BASE_URL.
+// becomes base_url.
 func (e Env) Provider(name string) map[string]string {
 	prefix := "SLUICE_" + strings.ToUpper(name) + "_"
 	settings := map[string]string{}
 	for k, v := range e {
 		if key, ok := strings.CutPrefix(k, prefix); ok {
-			settings[key] = v
+			settings[strings.ToLower(key)] = v
 		}
 	}
 	return settings

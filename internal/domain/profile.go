@@ -1,27 +1,22 @@
 package domain
 
-import "github.com/messageai/sluice/internal/money"
+import (
+	"encoding/json"
+
+	"github.com/messageai/sluice/internal/money"
+)
 
 // RunProfile is what a run's stages need to know and must not change under
 // them: it is written once, by the plan.
 type RunProfile struct {
-	ICP         ICP         `json:"icp"`
-	Options     Options     `json:"options"`
-	Sources     []string    `json:"sources"`
-	ListShards  int         `json:"listShards"`
-	Model       string      `json:"model"`       // embedding model
-	Wanted      [][]float32 `json:"wanted"`      // vectors of the ICP's texts
-	Calibration Calibration `json:"calibration"` // of Model for this ICP
-	Query       SearchQuery `json:"query"`
-}
-
-// Calibration maps a raw cosine of one embedding model and one ICP to 0..1. It
-// is fitted on a background of unrelated texts.
-type Calibration struct {
-	Model  string  `json:"model"`
-	Sample int     `json:"sample"` // texts in the background
-	Median float64 `json:"median"`
-	MAD    float64 `json:"mad"` // median absolute deviation
+	ICP        ICP      `json:"icp"`
+	Options    Options  `json:"options"`
+	Sources    []string `json:"sources"`
+	ListShards int      `json:"listShards"`
+	// Lens is the ICP as the embedding model sees it (a scoring.Lens): empty if
+	// the run scores without meaning.
+	Lens  json.RawMessage `json:"lens,omitempty"`
+	Query SearchQuery     `json:"query"`
 }
 
 // SearchQuery is what a campaign looks for, resolved from its criteria and ICP.

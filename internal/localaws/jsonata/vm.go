@@ -21,9 +21,9 @@ import (
 
 // vm is one interpreter with the library loaded. It serves one goroutine.
 type vm struct {
+	engine   *Engine
 	rt       *goja.Runtime
 	compiled map[string]goja.Value
-	limit    time.Duration
 	broken   bool // interrupted: must not be used again
 	now      func() time.Time
 	random   func() float64
@@ -32,7 +32,7 @@ type vm struct {
 }
 
 func (e *Engine) newVM() (*vm, error) {
-	v := &vm{rt: goja.New(), limit: e.limit, compiled: map[string]goja.Value{}, now: time.Now}
+	v := &vm{engine: e, rt: goja.New(), compiled: map[string]goja.Value{}, now: time.Now}
 	v.rt.SetTimeSource(func() time.Time { return v.now() })
 	v.rt.SetMaxCallStackSize(callStackLimit)
 	host := v.rt.NewObject()
@@ -124,7 +124,7 @@ func (v *vm) evaluate(ctx context.Context, source string, input, bindings goja.V
 	}
 	// The timer's end is awaited, so that a late interrupt cannot hit the next evaluation.
 	fired := make(chan struct{})
-	timer := time.AfterFunc(v.limit, func() {
+	timer := time.AfterFunc(v.engine.limit, func() {
 		v.rt.Interrupt("time limit")
 		close(fired)
 	})

@@ -46,7 +46,7 @@ func (s *Service) startExecution(call *wire.Call) (any, error) {
 		}
 		return nil, refuse("ExecutionAlreadyExists", "Execution Already Exists: '%s'", x.arn)
 	}
-	err = s.append(entry{Type: entryStart, Execution: id, Arn: m.arn, Number: r.number, Name: x.name, Salt: x.salt, Input: input, At: x.started.UnixNano()})
+	err = s.append(entry{Type: entryStart, Execution: id, Arn: m.arn, Number: r.number, Name: x.name, Salt: x.salt, Input: text(input), At: x.started.UnixNano()})
 	if err == nil && s.ctx.Err() == nil {
 		s.executions[x.arn], s.byID[id] = x, x
 		x.launch(true)

@@ -30,7 +30,7 @@ func (s *Service) sendTask(call *wire.Call) (any, error) {
 		if !json.Valid([]byte(in.Output)) || len(in.Output) > maxPayload {
 			return nil, refuse("InvalidOutput", "Invalid Output: 'the output is not JSON of at most 262144 bytes'")
 		}
-		r.Output = json.RawMessage(in.Output)
+		r.Output = text(in.Output)
 	case "SendTaskFailure":
 		r.Kind, r.Error, r.Cause = recordFailed, in.Error, in.Cause
 	default:

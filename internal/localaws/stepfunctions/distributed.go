@@ -154,6 +154,9 @@ func (f *frame) planRun(ev *evaluation, m *mapping, input json.RawMessage) (*pla
 // that a later process starts the same children.
 func (f *frame) startRun(ev *evaluation, p *plan, arn string, input json.RawMessage) (*mapRun, error) {
 	m, x := f.st.each, f.x
+	if f.ctx.Err() != nil {
+		return nil, errStopped
+	}
 	run := &mapRun{
 		execution: x, key: f.key, arn: arn, label: m.label, graph: m.processor, limits: p.limits,
 		started: time.Now().UTC(), outcome: outcome{status: statusRunning},
@@ -162,6 +165,7 @@ func (f *frame) startRun(ev *evaluation, p *plan, arn string, input json.RawMess
 		if !x.service.role(x.revision.roleArn).Allows("states:StartExecution", x.revision.arn) {
 			return &failure{name: "States.Permissions", cause: "The role of the state machine may not start executions of " + x.revision.arn}
 		}
+		ev.close() // others need the interpreter while objects are read
 		items, source, fail := f.readItems(m, p)
 		if fail != nil {
 			return fail

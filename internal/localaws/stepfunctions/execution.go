@@ -59,12 +59,12 @@ type outcome struct {
 // record is one thing that an execution learned from outside, by the key of
 // the attempt that learned it.
 type record struct {
-	Kind   string          `json:"k,omitempty"`
-	At     int64           `json:"t"` // Unix nanoseconds
-	Output json.RawMessage `json:"o,omitempty"`
-	Error  string          `json:"e,omitempty"`
-	Cause  string          `json:"c,omitempty"`
-	Number int             `json:"n,omitempty"` // the branch that failed; the redrive in which a token was made
+	Kind   string `json:"k,omitempty"`
+	At     int64  `json:"t"` // Unix nanoseconds
+	Output text   `json:"o,omitempty"`
+	Error  string `json:"e,omitempty"`
+	Cause  string `json:"c,omitempty"`
+	Number int    `json:"n,omitempty"` // the branch that failed; the redrive in which a token was made
 }
 
 // Kinds of records. An outcome is stored under the attempt's key, the others
@@ -154,7 +154,7 @@ func (x *execution) end(o outcome) {
 	o.stopped = time.Now().UTC()
 	if err := x.service.append(entry{
 		Type: entryEnd, Execution: x.id, At: o.stopped.UnixNano(), Status: o.status,
-		Output: o.output, Error: o.errorName, Cause: o.cause, Keys: o.failedAt,
+		Output: text(o.output), Error: o.errorName, Cause: o.cause, Keys: o.failedAt,
 	}); err != nil {
 		o = x.outcome
 	}
@@ -319,6 +319,13 @@ func (f *frame) branch(ctx context.Context, path string) *frame {
 		x: f.x, ctx: ctx, path: path, vars: maps.Clone(f.vars), visits: map[string]int{}, item: f.item,
 		clock: f.clock, previous: f.previous, live: f.live, ghost: f.ghost, until: f.until,
 	}
+}
+
+// stopped reports whether the frame may not go on. One that a sibling's
+// failure stops still runs through what is recorded of it, so that the history
+// comes out the same.
+func (f *frame) stopped() bool {
+	return f.ctx.Err() != nil && (f.live || f.x.service.ctx.Err() != nil || f.x.status() != statusRunning)
 }
 
 func (f *frame) now() time.Time { return f.clock }

@@ -18,11 +18,20 @@ type event struct {
 	details      any
 }
 
-// text is JSON that the API shows as a string.
+// text is JSON that the API shows as a string, and that the journal keeps as
+// one, so that it comes back byte for byte.
 type text json.RawMessage
 
 // MarshalJSON returns the JSON text as a JSON string.
 func (t text) MarshalJSON() ([]byte, error) { return quoted(string(t)), nil }
+
+// UnmarshalJSON is the reverse.
+func (t *text) UnmarshalJSON(raw []byte) error {
+	var s string
+	err := json.Unmarshal(raw, &s)
+	*t = text(s)
+	return err
+}
 
 type dataDetails struct {
 	Truncated bool `json:"truncated"`

@@ -30,7 +30,7 @@ func (e *failure) Error() string { return e.name + ": " + e.cause }
 // or errGhost.
 func (f *frame) run(g *graph, input json.RawMessage) (json.RawMessage, error) {
 	for name := g.startAt; ; {
-		if f.ctx.Err() != nil {
+		if f.stopped() {
 			return nil, errStopped
 		}
 		st := g.states[name]
@@ -139,7 +139,6 @@ func (f *frame) wait(input json.RawMessage) error {
 		return err
 	}
 	ev.close()
-	// Go accepts a comma before the fraction, ISO 8601 does, too.
 	t, err := time.Parse(time.RFC3339Nano, stamp)
 	if err != nil {
 		f.before = f.previous // recorded on AWS: this failure follows the entry

@@ -21,9 +21,13 @@ func (x *execution) addRun(run *mapRun) error {
 	if x.outcome.status != statusRunning {
 		return errStopped
 	}
+	inputs := make([]text, len(run.inputs))
+	for i, input := range run.inputs {
+		inputs[i] = text(input)
+	}
 	err := x.service.append(entry{
 		Type: entryRun, Execution: x.id, Key: run.key, Arn: run.arn, At: run.started.UnixNano(),
-		Inputs: run.inputs, Sizes: run.sizes, Items: run.items,
+		Inputs: inputs, Sizes: run.sizes, Items: run.items,
 		Concurrency: run.limits.concurrency, Tolerated: []float64{run.limits.toleratedCount, run.limits.toleratedShare},
 		Status: run.outcome.status, Error: run.outcome.errorName, Cause: run.outcome.cause,
 	})
@@ -143,7 +147,7 @@ func (run *mapRun) end(o outcome) error {
 		return errStopped
 	}
 	if err := x.service.append(entry{
-		Type: entryRunEnd, Arn: run.arn, At: o.stopped.UnixNano(), Status: o.status, Output: o.output, Error: o.errorName, Cause: o.cause, Keys: o.failedAt,
+		Type: entryRunEnd, Arn: run.arn, At: o.stopped.UnixNano(), Status: o.status, Output: text(o.output), Error: o.errorName, Cause: o.cause, Keys: o.failedAt,
 	}); err != nil {
 		return err
 	}

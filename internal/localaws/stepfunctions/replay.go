@@ -25,29 +25,29 @@ const (
 
 // entry is one record of the journal; each type uses some of the fields.
 type entry struct {
-	Type        string            `json:"y"`
-	Execution   int64             `json:"x,omitempty"`
-	Key         string            `json:"k,omitempty"`
-	Record      *record           `json:"r,omitempty"`
-	At          int64             `json:"t,omitempty"` // Unix nanoseconds
-	Arn         string            `json:"a,omitempty"`
-	Name        string            `json:"n,omitempty"`
-	Status      string            `json:"s,omitempty"`
-	Input       json.RawMessage   `json:"i,omitempty"`
-	Output      json.RawMessage   `json:"o,omitempty"`
-	Error       string            `json:"e,omitempty"`
-	Cause       string            `json:"c,omitempty"`
-	Keys        []string          `json:"f,omitempty"`
-	Number      int               `json:"v,omitempty"` // of a revision
-	Definition  string            `json:"d,omitempty"`
-	RoleArn     string            `json:"p,omitempty"`
-	Salt        string            `json:"z,omitempty"`
-	Index       int               `json:"j,omitempty"`
-	Inputs      []json.RawMessage `json:"is,omitempty"`
-	Sizes       []int             `json:"ns,omitempty"`
-	Items       int               `json:"m,omitempty"`
-	Concurrency int               `json:"l,omitempty"`
-	Tolerated   []float64         `json:"g,omitempty"`
+	Type        string    `json:"y"`
+	Execution   int64     `json:"x,omitempty"`
+	Key         string    `json:"k,omitempty"`
+	Record      *record   `json:"r,omitempty"`
+	At          int64     `json:"t,omitempty"` // Unix nanoseconds
+	Arn         string    `json:"a,omitempty"`
+	Name        string    `json:"n,omitempty"`
+	Status      string    `json:"s,omitempty"`
+	Input       text      `json:"i,omitempty"`
+	Output      text      `json:"o,omitempty"`
+	Error       string    `json:"e,omitempty"`
+	Cause       string    `json:"c,omitempty"`
+	Keys        []string  `json:"f,omitempty"`
+	Number      int       `json:"v,omitempty"` // of a revision
+	Definition  string    `json:"d,omitempty"`
+	RoleArn     string    `json:"p,omitempty"`
+	Salt        string    `json:"z,omitempty"`
+	Index       int       `json:"j,omitempty"`
+	Inputs      []text    `json:"is,omitempty"`
+	Sizes       []int     `json:"ns,omitempty"`
+	Items       int       `json:"m,omitempty"`
+	Concurrency int       `json:"l,omitempty"`
+	Tolerated   []float64 `json:"g,omitempty"`
 }
 
 func (s *Service) append(e entry) error { return s.opts.Journal.Append(journalName, e) }
@@ -96,25 +96,33 @@ func (s *Service) apply(e entry) error {
 		}
 		s.revise(e.Arn, e.Name, &revision{number: e.Number, definition: e.Definition, roleArn: e.RoleArn, graph: g, made: fromNano(e.At)})
 	case entryDeleted:
-		s.machines[e.Arn].deleted = true
+		m := s.machines[e.Arn]
+		if m == nil {
+			return fmt.Errorf("an entry about the unknown machine %s", e.Arn)
+		}
+		m.deleted = true
 	case entryStart:
 		m := s.machines[e.Arn]
 		if m == nil || e.Number >= len(m.revisions) {
 			return fmt.Errorf("an execution of the unknown machine %s", e.Arn)
 		}
-		s.index(s.newExecution(m.revisions[e.Number], e.Execution, e.Name, e.Salt, e.Input, fromNano(e.At)))
+		s.index(s.newExecution(m.revisions[e.Number], e.Execution, e.Name, e.Salt, json.RawMessage(e.Input), fromNano(e.At)))
 	case entryChild:
 		s.index(run.newChild(e.Execution, e.Index, fromNano(e.At)))
 	case entryRecord:
 		x.store(e.Key, e.Record)
 	case entryEnd:
-		x.outcome = outcome{status: e.Status, stopped: fromNano(e.At), output: e.Output, errorName: e.Error, cause: e.Cause, failedAt: e.Keys}
+		x.outcome = outcome{status: e.Status, stopped: fromNano(e.At), output: json.RawMessage(e.Output), errorName: e.Error, cause: e.Cause, failedAt: e.Keys}
 		if x.parent != nil {
 			s.retire(x)
 		}
 	case entryRun:
+		inputs := make([]json.RawMessage, len(e.Inputs))
+		for i, input := range e.Inputs {
+			inputs[i] = json.RawMessage(input)
+		}
 		made := &mapRun{
-			execution: x, key: e.Key, arn: e.Arn, started: fromNano(e.At), inputs: e.Inputs, sizes: e.Sizes, items: e.Items,
+			execution: x, key: e.Key, arn: e.Arn, started: fromNano(e.At), inputs: inputs, sizes: e.Sizes, items: e.Items,
 			limits:  limits{concurrency: e.Concurrency, toleratedCount: e.Tolerated[0], toleratedShare: e.Tolerated[1]},
 			outcome: outcome{status: e.Status, errorName: e.Error, cause: e.Cause},
 		}
@@ -128,7 +136,7 @@ func (s *Service) apply(e entry) error {
 		made.label, made.graph = m.label, m.processor
 		s.indexRun(made)
 	case entryRunEnd:
-		run.settle(outcome{status: e.Status, stopped: fromNano(e.At), output: e.Output, errorName: e.Error, cause: e.Cause, failedAt: e.Keys})
+		run.settle(outcome{status: e.Status, stopped: fromNano(e.At), output: json.RawMessage(e.Output), errorName: e.Error, cause: e.Cause, failedAt: e.Keys})
 	case entryRedrive:
 		x.reopen(fromNano(e.At))
 	default:

@@ -124,6 +124,9 @@ func (f *frame) began(c *call) {
 // perform calls the service and returns what became of it; errStopped if the
 // frame was stopped meanwhile, so that a new process calls again.
 func (f *frame) perform(c *call) (*record, error) {
+	if f.ctx.Err() != nil {
+		return nil, errStopped
+	}
 	ctx := f.ctx
 	if c.timeout > 0 && c.token == "" {
 		var cancel context.CancelFunc
@@ -139,7 +142,7 @@ func (f *frame) perform(c *call) (*record, error) {
 	case fail != nil:
 		return &record{Kind: recordFailed, Error: fail.name, Cause: fail.cause}, nil
 	}
-	return &record{Output: output}, nil
+	return &record{Output: text(output)}, nil
 }
 
 // callback sends the message with the token, unless it was sent before, and
@@ -175,7 +178,7 @@ func (f *frame) callback(c *call) (*record, error) {
 		f.began(c)
 	}
 	if sent != nil {
-		f.follow("TaskSubmitted", outputDetails{Output: text(sent.Output), Resource: c.resource, Type: c.kind})
+		f.follow("TaskSubmitted", outputDetails{Output: sent.Output, Resource: c.resource, Type: c.kind})
 	}
 	return f.answer(c, sent)
 }
@@ -229,15 +232,15 @@ func (f *frame) conclude(c *call, r *record) (json.RawMessage, error) {
 		prefix, resource, kind = "LambdaFunction", "", ""
 	}
 	if r.Kind == recordSucceeded {
-		if fail := f.limit(r.Output); fail != nil {
+		if fail := f.limit(json.RawMessage(r.Output)); fail != nil {
 			r = &record{Kind: recordFailed, Error: "States.DataLimitExceeded", Cause: fail.(*failure).cause} //nolint:forcetypeassert,errorlint // limit's only kind
 		}
 	}
 	details := failedDetails{Error: r.Error, Cause: r.Cause, Resource: resource, Type: kind}
 	switch r.Kind {
 	case recordSucceeded:
-		f.follow(prefix+"Succeeded", outputDetails{Output: text(r.Output), Resource: resource, Type: kind})
-		return r.Output, nil
+		f.follow(prefix+"Succeeded", outputDetails{Output: r.Output, Resource: resource, Type: kind})
+		return json.RawMessage(r.Output), nil
 	case recordTimedOut:
 		f.follow(prefix+"TimedOut", details)
 	default:

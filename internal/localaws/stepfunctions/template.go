@@ -195,15 +195,15 @@ func (ev *evaluation) result(x *jsonata.Expr, location string) (json.RawMessage,
 	}
 	if ev.session == nil {
 		random := f.random(location)
-		ev.session = f.x.service.engine.Session(f.ctx, jsonata.Scope{
+		ev.session = f.x.service.engine.Session(f.x.service.ctx, jsonata.Scope{
 			States: ev.states, Variables: f.vars, Now: f.now, Random: random.Float64,
 		})
 	}
 	value, defined, err := ev.session.Evaluate(x)
 	prefix := fmt.Sprintf("The JSONata expression '%s' specified for the field '%s'", x.Source(), location)
 	switch {
-	case f.ctx.Err() != nil:
-		return nil, f.ctx.Err()
+	case f.stopped():
+		return nil, errStopped
 	case err == jsonata.ErrUnsupportedResult: //nolint:errorlint // returned as it is
 		return nil, f.evaluationFailed(location, prefix+" returned an unsupported result type.")
 	case err != nil:

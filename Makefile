@@ -1,0 +1,131 @@
+# Sluice. `make` alone prints what there is; `make ci` is what continuous
+# integration runs. Everything but `race`, `lint`, `validate` and `deploy` needs
+# only Go and make.
+
+FUNCTIONS := $(patsubst functions/%/,%,$(wildcard functions/*/))
+STAGE     ?= dev
+FUZZTIME  ?= 10s
+
+# One set of flags for every Lambda binary, however it is built. lambda.norpc
+# leaves out the RPC server of the go1.x runtime, which is a third of the file;
+# without the build id of the version control the same source gives the same zip.
+LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -buildvcs=false -trimpath -tags lambda.norpc -ldflags "-s -w"
+ZIP_LIMIT    := 6291456
+
+# Packages in which goroutines share memory. The others are pure or have one
+# goroutine, and the race detector makes their tests five to ten times slower.
+RACE ?= ./internal/breaker ./internal/budget ./internal/orchestrate ./internal/pipeline/... ./internal/practice ./internal/provider/... \
+	./internal/ratelimit ./internal/sandbox/... ./internal/secrets ./internal/store ./internal/task ./internal/localaws/...
+
+# Developer tools have a module of their own, so that their dependencies stay
+# out of the product's.
+TOOL := go tool -modfile=internal/tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help build test demo race cover fuzz bench lint fmt fmt-check vet vuln generate generate-check tidy-check \
+	validate build-functions deploy hooks ci
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## build the sluice command into bin/
+	go build -o bin/sluice ./cmd/sluice
+
+test: ## run all tests; needs nothing but Go
+	go test ./...
+
+demo: ## run one campaign on this machine, with simulated providers
+	go run ./cmd/sluice demo
+
+race: ## run the tests of concurrent packages under the race detector (needs a C compiler)
+	go test -race -shuffle=on $(RACE)
+
+cover: ## test coverage by package, then in total
+	@mkdir -p build
+	go test -coverprofile=build/cover.out ./...
+	@go tool cover -func=build/cover.out | tail -n 1
+
+fuzz: ## run every fuzz test for FUZZTIME (10s)
+	@grep -rl --include='*_test.go' '^func Fuzz' internal | sort | while read -r file; do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$file"); do \
+			echo "$$file $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
+		done; \
+	done
+
+bench: ## throughput, write units and transitions of the engine at zero provider latency
+	go run ./cmd/sluice bench
+
+lint: ## run the linters; changes nothing
+	$(TOOL) golangci-lint run ./...
+
+fmt: ## format the Go code
+	$(TOOL) gofumpt -w .
+
+fmt-check: ## fail if `make fmt` would change a file
+	@bad=$$($(TOOL) gofumpt -l .) || exit 1; \
+	if [ -n "$$bad" ]; then echo "not formatted; run make fmt:"; echo "$$bad"; exit 1; fi
+
+vet: ## run go vet
+	go vet ./...
+
+vuln: ## look for known vulnerabilities in what is really called
+	@mkdir -p build; status=0; $(TOOL) govulncheck ./... > build/vuln.txt 2>&1 || status=$$?; \
+	if [ $$status -ne 0 ] && grep -q -E 'fetching vulnerabilities|vuln\.go\.dev' build/vuln.txt && ! grep -q '^Vulnerability #' build/vuln.txt; then \
+		echo "skipped: no database (vuln.go.dev cannot be reached from here)"; \
+	else cat build/vuln.txt; exit $$status; fi
+
+generate: ## write generated files
+	go generate ./...
+
+generate-check: ## fail if `make generate` would change a file
+	@before=$$(git status --porcelain && git diff) && go generate ./... && after=$$(git status --porcelain && git diff) && \
+	if [ "$$before" != "$$after" ]; then echo "generated files are out of date; run make generate:"; git status --porcelain; exit 1; fi
+
+tidy-check: ## fail if go.mod or go.sum are not tidy
+	go mod tidy -diff
+	cd internal/tools && go mod tidy -diff
+
+validate: ## check template.yaml and the state machines with AWS's own tools (PyPI and npm, into build/validate)
+	internal/tools/validate/run
+
+build-functions: $(FUNCTIONS:%=build/%/bootstrap) ## build every Lambda function for linux/arm64 and check its size
+	@for f in $(FUNCTIONS); do \
+		size=$$(gzip -c build/$$f/bootstrap | wc -c); \
+		printf '  %-14s %5d KB zipped\n' $$f $$((size / 1024)); \
+		if [ $$size -gt $(ZIP_LIMIT) ]; then echo "  $$f is over 6 MB zipped"; over=1; fi; \
+	done; [ -z "$$over" ]
+
+build/%/bootstrap: FORCE
+	@mkdir -p $(@D)
+	$(LAMBDA_BUILD) -o $@ ./functions/$*
+
+FORCE:
+
+# `sam build` calls build-<logical id> for each function, with ARTIFACTS_DIR set.
+# It would run make in a copy of CodeUri, where there is no module; the metadata
+# ContextPath and WorkingDirectory of each function in template.yaml bring it
+# here. PushHubSpotFunction is built from functions/push-hubspot: the id without
+# "Function" is the folder's name without dashes.
+build-%Function:
+	@for f in $(FUNCTIONS); do \
+		if [ "$$(printf %s $$f | tr -d -)" = "$$(printf %s $* | tr A-Z a-z)" ]; then \
+			echo "functions/$$f"; $(LAMBDA_BUILD) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$$f; exit; \
+		fi; \
+	done; echo "no folder in functions/ belongs to $*Function"; exit 1
+
+deploy: ## build and deploy with the SAM CLI; STAGE=dev or prod
+	sam build
+	sam deploy --config-env $(STAGE)
+
+hooks: ## check format, vet and layout before every commit of this clone
+	git config core.hooksPath internal/tools/hooks
+
+CI_STEPS := tidy-check fmt-check lint test race build-functions validate generate-check
+
+ci: ## what continuous integration runs, with the seconds that each step took
+	@for step in $(CI_STEPS); do \
+		echo "== make $$step"; start=$$(date +%s); \
+		$(MAKE) --no-print-directory $$step || { echo "== $$step failed after $$(($$(date +%s) - start)) s"; exit 1; }; \
+		echo "== $$step: $$(($$(date +%s) - start)) s"; \
+	done

@@ -1,0 +1,161 @@
+package listing
+
+import (
+	"bytes"
+	"encoding/csv"
+	"strconv"
+	"strings"
+
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/lexical"
+	"github.com/messageai/sluice/internal/normalize"
+	"github.com/messageai/sluice/internal/quality"
+	"github.com/messageai/sluice/internal/scoring"
+)
+
+// A batch goes through the stages as one. It is small enough that a score of
+// them in memory do not matter.
+const (
+	batchRows  = 256
+	batchBytes = 1 << 20
+)
+
+type batch struct {
+	items []item
+	bytes int64         // of input, up to the end of this batch
+	read  chan struct{} // closed when prospects and keys are there
+	done  chan struct{} // closed when out and err are there
+	out   [outCount][]byte
+	err   error
+}
+
+func newBatch() *batch {
+	return &batch{items: make([]item, 0, batchRows), read: make(chan struct{}), done: make(chan struct{})}
+}
+
+// judge is what scoring a row needs. It is immutable and shared by workers.
+type judge struct {
+	reader     *reader
+	profile    *scoring.Profile
+	thresholds scoring.Thresholds
+	lens       *scoring.Lens
+	embedder   *lexical.Embedder
+	kept       []int // columns of the input that are written again
+	delim      byte
+}
+
+// worker is a judge with buffers of its own.
+type worker struct {
+	*judge
+	packer *packer
+	out    [outCount]bytes.Buffer
+	csv    [outCount]*csv.Writer
+	cells  []string
+}
+
+func newWorker(j *judge) *worker {
+	w := &worker{judge: j, packer: newPacker()}
+	for i := range w.csv {
+		w.csv[i] = csv.NewWriter(&w.out[i])
+		if i != outBad {
+			w.csv[i].Comma = rune(j.delim)
+		}
+	}
+	return w
+}
+
+// readBatch is the first stage: cells to prospects and keys.
+func (w *worker) readBatch(b *batch) {
+	for i := range b.items {
+		w.reader.read(&b.items[i])
+	}
+	close(b.read)
+}
+
+// scoreBatch is the third stage, after duplicates are known: scores, states and
+// the bytes to write.
+func (w *worker) scoreBatch(b *batch) {
+	defer close(b.done)
+	for i := range b.items {
+		it := &b.items[i]
+		if it.row.State == "" {
+			w.score(it)
+		}
+		out := outFor(it.row.State)
+		if out == outBad {
+			w.cells = append(w.cells[:0], strconv.Itoa(it.rec.line), guarded(it.row.Reason), guarded(strings.Join(it.rec.fields, string(rune(w.delim)))))
+		} else {
+			w.fillCells(it)
+			if b.err = w.packer.add(it.row); b.err != nil {
+				return
+			}
+		}
+		if b.err = w.csv[out].Write(w.cells); b.err != nil {
+			return
+		}
+	}
+	for i := range w.csv {
+		w.csv[i].Flush()
+		if b.out[i] = bytes.Clone(w.out[i].Bytes()); i == outReceipts {
+			b.out[i], b.err = w.packer.member()
+		}
+		w.out[i].Reset()
+	}
+}
+
+func (w *worker) score(it *item) {
+	p := it.row.Prospect
+	sem := w.lens.See(w.embedder.Vector(scoring.ProspectText(p)))
+	receipt := scoring.Score(p, w.profile, sem, w.reader.now)
+	q := quality.Score(p, w.reader.now)
+	it.row.Score, it.row.Quality = &receipt, &q
+	it.row.State = scoring.Decide(receipt, w.thresholds)
+	reasons := scoring.Reasons(receipt)
+	it.row.Reason = strings.Join(reasons[:min(2, len(reasons))], "; ")
+	if it.row.State == domain.Review && receipt.Score >= w.thresholds.Convert {
+		it.row.Reason = "Too little is known to qualify it (" + percent(receipt.Confidence) + " of the score). " + it.row.Reason
+	}
+}
+
+func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 0, 64) + " %" }
+
+func (w *worker) fillCells(it *item) {
+	w.cells = w.cells[:0]
+	for _, i := range w.kept {
+		if i < len(it.rec.fields) {
+			w.cells = append(w.cells, it.rec.fields[i])
+		} else {
+			w.cells = append(w.cells, "")
+		}
+	}
+	p, row := &it.row.Prospect, &it.row
+	score, confidence, trust, missing := "", "", "", ""
+	if row.Score != nil {
+		score, confidence = fixed(row.Score.Score), fixed(row.Score.Confidence)
+		trust, missing = fixed(row.Quality.Score), strings.Join(row.Score.Unknown, ", ")
+	}
+	at := p.Company.Domain
+	if at == "" {
+		if d, ok := normalize.Domain(normalize.EmailDomain(p.Contact.Email)); ok && !normalize.FreeMail(d) {
+			at = d
+		}
+	}
+	duplicateOf := ""
+	if row.State == domain.Duplicate {
+		duplicateOf = strconv.Itoa(it.duplicateOf)
+	}
+	w.cells = append(w.cells, p.ID, string(row.State), score, confidence, trust, guarded(row.Reason),
+		guarded(p.Person.FirstName), guarded(p.Person.LastName), guarded(p.Contact.Email), guarded(p.Contact.Phone), guarded(at),
+		guarded(p.Person.Country), missing, guarded(strings.Join(it.problems, "; ")), strconv.Itoa(it.rec.line), duplicateOf)
+}
+
+func fixed(x float64) string { return strconv.FormatFloat(x, 'f', 3, 64) }
+
+// guarded keeps a spreadsheet from running a cell as a formula (OWASP, "CSV
+// injection"). Only our own columns are guarded: the user's stay as they came.
+func guarded(s string) string {
+	if s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0 {
+		return "'" + s
+	}
+	return s
+}
