@@ -11,7 +11,7 @@ type rule struct {
 
 // The parts of modules that rules name.
 const (
-	awsSDK  = "github.com/aws/aws-sdk-go-v2/ github.com/aws/smithy-go/"
+	awsSDK  = "github.com/aws/aws-sdk-go-v2/ github.com/aws/smithy-go github.com/aws/smithy-go/"
 	lambda  = "github.com/aws/aws-lambda-go/"
 	grpc    = "google.golang.org/grpc google.golang.org/grpc/"
 	workers = "golang.org/x/sync/errgroup"
@@ -47,7 +47,7 @@ var rules = []rule{
 	{group: "internal/provider/transport", inside: "fault ratelimit breaker", outside: grpc + " google.golang.org/genproto/googleapis/rpc/errdetails"},
 	{group: "internal/provider", inside: vocab + " provider/transport", outside: grpc},
 	{group: "internal/provider/providertest", inside: vocab + " provider provider/transport ratelimit breaker", outside: grpc + " github.com/google/go-cmp/cmp"},
-	{group: "internal/provider/catalog", inside: "provider provider/transport provider/*"},
+	{group: "internal/provider/catalog", inside: "money provider provider/transport provider/* !provider/providertest"},
 	{group: "internal/provider/openai", inside: vocab + " provider provider/transport", outside: "github.com/sashabaranov/go-openai"},
 	{group: "internal/provider/pinecone", inside: vocab + " provider provider/transport", outside: "github.com/pinecone-io/go-pinecone/v5/ google.golang.org/protobuf/ " + grpc},
 	{group: "internal/provider/*", inside: vocab + " provider provider/transport normalize"},

@@ -144,7 +144,7 @@ func mailboxMark(person domain.Person, email string, role bool) string {
 		return ""
 	}
 	local := strings.ReplaceAll(normalize.Fold(email[:len(email)-len(host)-1]), " ", "")
-	for _, spell := range [...]func(string) string{normalize.Fold, germanFold} {
+	for _, spell := range [...]func(string) string{normalize.Fold, normalize.FoldGerman} {
 		first, last := spell(person.FirstName), strings.ReplaceAll(spell(person.LastName), " ", "")
 		given, _, _ := strings.Cut(first, " ")
 		first = strings.ReplaceAll(first, " ", "")
@@ -161,10 +161,6 @@ func mailboxMark(person domain.Person, email string, role bool) string {
 		}
 	}
 	return local + "@" + host
-}
-
-func germanFold(s string) string {
-	return normalize.Fold(strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue").Replace(s))
 }
 
 // Same reports whether two prospects are the same person, and by which rule. It

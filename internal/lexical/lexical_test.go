@@ -118,7 +118,7 @@ func TestIndexIsExact(t *testing.T) {
 			want = append(want, provider.Neighbour{ID: id, Score: lexical.Dot(q, v)})
 		}
 		slices.SortFunc(want, func(a, b provider.Neighbour) int {
-			if a.Score != b.Score { //nolint:staticcheck // ties are exact here
+			if a.Score != b.Score {
 				return map[bool]int{true: -1, false: 1}[a.Score > b.Score]
 			}
 			return map[bool]int{true: -1, false: 1}[a.ID < b.ID]

@@ -8,7 +8,7 @@ import "strings"
 // French and Spanish.
 var columnWords = map[string]string{
 	"first_name": `firstname givenname forename first fname vorname prenom primernombre nombredepila nombres`,
-	"last_name":  `lastname surname familyname last lname nachname familienname zuname nomdefamille apellidos`,
+	"last_name":  `lastname surname familyname last lname nachname familienname zuname nomdefamille apellidos apellido`,
 	"full_name":  `fullname contactname personname leadname nameofcontact vollstandigername nomcomplet nombrecompleto kontakt ansprechpartner kontaktperson contact`,
 	"title":      `title jobtitle position currentposition currenttitle role jobrole jobposition designation occupation stelle berufsbezeichnung jobbezeichnung stellenbezeichnung positionfunktion funktion beruf poste fonction intitule intituleduposte titreduposte cargo puesto puestodetrabajo titulo titre titel jobtitel`,
 	"headline":   `headline linkedinheadline summary tagline`,
@@ -46,7 +46,7 @@ var columnWords = map[string]string{
 }
 
 // ambiguous names are settled by the columns beside them.
-var ambiguous = map[string]bool{"name": true, "displayname": true, "nom": true, "nombre": true, "apellido": true, "url": true, "link": true}
+var ambiguous = map[string]bool{"name": true, "displayname": true, "nom": true, "nombre": true, "url": true, "link": true}
 
 var headerWords = indexColumnWords()
 

@@ -189,7 +189,7 @@ func (c *columns) settleAmbiguous(header []string, taken map[int]bool) {
 			continue
 		}
 		switch key := headerKey(h); key {
-		case "nom", "apellido":
+		case "nom":
 			if has("first_name") {
 				set("last_name", i)
 			} else {
@@ -218,10 +218,5 @@ func (c *columns) settleAmbiguous(header []string, taken map[int]bool) {
 				set("website", i)
 			}
 		}
-	}
-	// A column of given names that stands alone waited for a second pass.
-	if i, ok := c.at["full_name"]; ok && has("last_name") && !has("first_name") && headerKey(header[i]) == "nombre" {
-		delete(c.at, "full_name")
-		c.at["first_name"] = i
 	}
 }

@@ -176,10 +176,11 @@ func TestMapColumns(t *testing.T) {
 			"first_name": "Nombre", "last_name": "Apellidos", "company": "Empresa", "title": "Cargo", "email": "Correo electrónico", "phone": "Teléfono", "country": "País",
 			"city": "Ciudad", "employees": "Número de empleados", "website": "Sitio web",
 		}},
-		"one name":        {"Name,Email", map[string]string{"full_name": "Name", "email": "Email"}},
-		"company list":    {"Name,URL,Industry", map[string]string{"company": "Name", "website": "URL", "industry": "Industry"}},
-		"Spanish name":    {"Nombre,Correo", map[string]string{"full_name": "Nombre", "email": "Correo"}},
-		"our own columns": {"email,sluice_email,sluice_score", map[string]string{"email": "email"}},
+		"one name":          {"Name,Email", map[string]string{"full_name": "Name", "email": "Email"}},
+		"company list":      {"Name,URL,Industry", map[string]string{"company": "Name", "website": "URL", "industry": "Industry"}},
+		"Spanish name":      {"Nombre,Correo", map[string]string{"full_name": "Nombre", "email": "Correo"}},
+		"Spanish, singular": {"Nombre,Apellido,Correo", map[string]string{"first_name": "Nombre", "last_name": "Apellido", "email": "Correo"}},
+		"our own columns":   {"email,sluice_email,sluice_score", map[string]string{"email": "email"}},
 	} {
 		header := strings.Split(c.header, ",")
 		got, err := mapColumns(header, nil)

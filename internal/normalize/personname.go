@@ -108,12 +108,22 @@ func GermanNameKey(first, last string) string {
 	if isASCII(first) && isASCII(last) {
 		return ""
 	}
-	spelled := strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue", "ø", "oe", "Ø", "Oe", "å", "aa", "Å", "Aa")
-	key := NameKey(spelled.Replace(first), spelled.Replace(last))
+	key := NameKey(umlauts.Replace(first), umlauts.Replace(last))
 	if key == NameKey(first, last) {
 		return ""
 	}
 	return key
+}
+
+// umlauts spells out what German and Nordic writers do where the letters are missing.
+var umlauts = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue", "ø", "oe", "Ø", "Oe", "å", "aa", "Å", "Aa")
+
+// FoldGerman is [Fold] with umlauts spelled out.
+func FoldGerman(s string) string {
+	if isASCII(s) {
+		return Fold(s)
+	}
+	return Fold(umlauts.Replace(s))
 }
 
 func splitLastFirst(s string) (rest, last []string) {

@@ -177,7 +177,7 @@ func readAmounts(s string) (amounts []float64, open, below bool) {
 // number reads digits with thousands and decimal marks of either convention. A
 // single mark before exactly three digits is a thousands mark.
 func number(s string) (float64, bool) {
-	s = strings.NewReplacer(" ", "", "'", "").Replace(s)
+	s = without(s, " '")
 	dot, comma := strings.LastIndexByte(s, '.'), strings.LastIndexByte(s, ',')
 	mark := max(dot, comma)
 	decimals := mark >= 0 && len(s)-mark-1 != 3
@@ -194,9 +194,20 @@ func number(s string) (float64, bool) {
 	if decimals {
 		s, fraction = s[:mark], "."+s[mark+1:]
 	}
-	s = strings.NewReplacer(".", "", ",", "").Replace(s)
-	value, err := strconv.ParseFloat(s+fraction, 64)
+	value, err := strconv.ParseFloat(without(s, ".,")+fraction, 64)
 	return value, err == nil && !math.IsInf(value, 0)
+}
+
+func without(s, marks string) string {
+	if !strings.ContainsAny(s, marks) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(marks, r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // magnitude reads "k", "Mio", "billion" at the start of s.

@@ -98,7 +98,7 @@ func wait(t *testing.T, w *practice.World, campaign string) api.CampaignStatus {
 
 func open(t *testing.T, opts practice.Options) *practice.World {
 	t.Helper()
-	opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	w, err := practice.Open(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)

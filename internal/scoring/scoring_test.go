@@ -259,7 +259,7 @@ func TestRecomputeIsExact(t *testing.T) {
 			if err := json.Unmarshal(raw, &back); err != nil {
 				t.Fatal(err)
 			}
-			if got := scoring.Recompute(back); got != r.Score { //nolint:staticcheck // bit for bit is the promise
+			if got := scoring.Recompute(back); got != r.Score {
 				t.Fatalf("recomputed %v, receipt says %v", got, r.Score)
 			}
 			points := 0.0

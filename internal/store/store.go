@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 
 	"github.com/messageai/sluice/internal/fault"
 )
@@ -88,13 +89,20 @@ func conditionFailed(err error) (old item, lost bool) {
 	return nil, false
 }
 
-// failure wraps an SDK error: a throttle or an outage of AWS is Unavailable.
+// failure wraps an SDK error: a throttle or an outage of AWS is Unavailable; a
+// call that the role may not make, or that AWS does not understand, is a bug.
 func failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return fmt.Errorf("%s: %w", op, err)
+	}
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		switch e.ErrorCode() {
+		case "AccessDeniedException", "AccessDenied", "ValidationException":
+			return fault.Wrap(fault.Internal, op, err)
+		}
 	}
 	return fault.Wrap(fault.Unavailable, op, err)
 }

@@ -325,7 +325,13 @@ func (f *frame) branch(ctx context.Context, path string) *frame {
 // failure stops still runs through what is recorded of it, so that the history
 // comes out the same.
 func (f *frame) stopped() bool {
-	return f.ctx.Err() != nil && (f.live || f.x.service.ctx.Err() != nil || f.x.status() != statusRunning)
+	x := f.x
+	if f.ghost {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.service.ctx.Err() != nil || len(x.events) >= maxEvents-1
+	}
+	return f.ctx.Err() != nil && (f.live || x.service.ctx.Err() != nil || x.status() != statusRunning)
 }
 
 func (f *frame) now() time.Time { return f.clock }

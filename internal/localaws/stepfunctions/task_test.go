@@ -251,6 +251,43 @@ func TestRedrive(t *testing.T) {
 	})
 }
 
+// The history of a finished execution is made again after a restart, even one
+// that was cut off for its length.
+func TestHistoryAfterRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "journal")
+		j := openJournal(t, path)
+		w := newWorld()
+		s := w.start(t, stepfunctions.Options{Journal: j})
+		arn, err := createMachine(t, s, "machine", machineOf(`"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"A"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		input := ` {"a<b" : 1.0}`
+		x := start(t, s, arn, "one", input)
+		want, wantEvents := waitEnded(t, s, x), kinds(history(t, s, x))
+		closeService(t, s)
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		j = openJournal(t, path)
+		s = w.start(t, stepfunctions.Options{Journal: j})
+		defer closeService(t, s)
+		s.Resume()
+		got := describe(t, s, x)
+		if diff := cmp.Diff(want, got); diff != "" || got.Input != input {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(wantEvents, kinds(history(t, s, x))); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // A redriven Parallel or Map state runs only the branch that failed and those
 // that it stopped.
 func TestRedriveOfBranches(t *testing.T) {

@@ -117,6 +117,8 @@ type chunk struct {
 	cost    money.Micro            // of this attempt
 	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
 	skipped error                  // why the provider is of no use for the rest of the chunk
+	halted  bool                   // a question failed: ask no further ones
+	pending time.Duration          // until answers that the provider works on are ready
 	asking  map[string]*sync.Mutex // by question: two rows never ask the same at once
 	answers map[string]answer      // of this attempt
 	order   string                 // reservation of this attempt
@@ -198,41 +200,66 @@ func (c *chunk) suppress(row *domain.Row) error {
 }
 
 // askAll asks for the open rows, a few at once, in order. After the first
-// failure that concerns the provider and not the row, no further row is begun.
+// failure that concerns the provider and not the row, no further row is begun;
+// questions that are out are awaited, since they may be charged.
 func (c *chunk) askAll(ctx context.Context, open []int) error {
-	g, gctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(rowsAtOnce)
 	for _, i := range open {
-		if c.stopped() || gctx.Err() != nil {
+		if c.stopped() || ctx.Err() != nil {
 			break
 		}
 		g.Go(func() error {
 			for {
 				q, more := c.next(&c.rows[i])
-				if !more {
+				if !more || c.stopped() || ctx.Err() != nil {
 					return nil
 				}
-				if err := c.ask(gctx, &c.rows[i], q); err != nil {
+				switch err := c.ask(ctx, &c.rows[i], q); {
+				case err == nil:
+				case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > 0:
+					c.postpone(fault.RetryAfter(err)) // the provider works on it: this row alone waits
+					return nil
+				default:
+					c.stop()
 					return err
-				}
-				if c.stopped() {
-					return nil
 				}
 			}
 		})
 	}
 	err := g.Wait()
-	if err == nil && ctx.Err() != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil && c.skipped == nil:
 		// Out of time, not out of luck: what was answered is in the cache.
 		return &fault.Error{Kind: fault.RateLimited, Op: "enrich.ask", Message: "the worker's time is over; the next one continues", RetryAfter: time.Second}
+	case c.pending > 0 && c.skipped == nil:
+		return &fault.Error{Kind: fault.RateLimited, Op: "enrich.ask", Message: "the provider is still working on some answers", RetryAfter: c.pending}
 	}
-	return err
+	return nil
+}
+
+// postpone notes that a row's answer will be ready after d.
+func (c *chunk) postpone(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending = max(c.pending, d)
+}
+
+// stop lets no further question be asked.
+func (c *chunk) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.halted = true
 }
 
 func (c *chunk) stopped() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.skipped != nil
+	return c.halted || c.skipped != nil
 }
 
 // ask puts one question to the provider, keeps the answer and applies it.

@@ -59,9 +59,9 @@ func All() []Entry {
 
 // build forgets the type of an adapter's constructor. A failed one gives nil,
 // not a nil pointer in an interface.
-func build[T any](make func(provider.Deps) (*T, error)) func(provider.Deps) (any, error) {
+func build[T any](construct func(provider.Deps) (*T, error)) func(provider.Deps) (any, error) {
 	return func(d provider.Deps) (any, error) {
-		client, err := make(d)
+		client, err := construct(d)
 		if err != nil {
 			return nil, err
 		}
