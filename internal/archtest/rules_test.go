@@ -82,15 +82,19 @@ var restricted = []struct {
 	groups string
 	why    string
 }{
-	{"net/http", "internal/provider/** internal/api internal/lambdax internal/app internal/cli internal/practice internal/localaws/** internal/sandbox/**",
-		"calls go through provider/transport, which limits, breaks, meters and redacts"},
+	{
+		"net/http", "internal/provider/** internal/api internal/lambdax internal/app internal/cli internal/practice internal/localaws/** internal/sandbox/**",
+		"calls go through provider/transport, which limits, breaks, meters and redacts",
+	},
 	{"net/http/httptest", "internal/provider/providertest", "it is for tests"},
 	{"testing", "internal/provider/providertest", "test code does not belong in a binary"},
 	{"os/exec", "", "nothing here starts a process"},
 	{"unsafe", "", "nothing here is worth it"},
 	{"math/rand", "", "use math/rand/v2"},
-	{"github.com/aws/aws-sdk-go-v2/", "internal/store internal/orchestrate internal/secrets internal/app internal/cli internal/practice internal/localaws/**",
-		"the SDK stays behind the packages that own a service"},
+	{
+		"github.com/aws/aws-sdk-go-v2/", "internal/store internal/orchestrate internal/secrets internal/app internal/cli internal/practice internal/localaws/**",
+		"the SDK stays behind the packages that own a service",
+	},
 	{"github.com/google/go-cmp/cmp", "internal/provider/providertest", "it is for tests"},
 }
 

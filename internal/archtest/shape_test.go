@@ -152,3 +152,63 @@ func readText(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+// ADR 8 has a row for every module that is imported directly.
+func TestModulesAreListed(t *testing.T) {
+	t.Parallel()
+	adr := readText(t, "docs/adr/0008-libraries.md")
+	var modules []string
+	for line := range strings.Lines(readText(t, "go.mod")) {
+		fields := strings.Fields(strings.TrimPrefix(line, "require "))
+		if len(fields) >= 2 && strings.Contains(fields[0], ".") && strings.HasPrefix(fields[1], "v") {
+			modules = append(modules, fields[0])
+		}
+	}
+	if len(modules) == 0 {
+		t.Fatal("go.mod requires nothing")
+	}
+	direct := map[string]bool{}
+	for _, files := range repository(t) {
+		for _, f := range files {
+			for _, imported := range f.imports {
+				if m := moduleOf(modules, imported); m != "" {
+					direct[m] = true
+				}
+			}
+		}
+	}
+	for _, m := range slices.Sorted(maps.Keys(direct)) {
+		if !strings.Contains(adr, "| "+m+" |") {
+			t.Errorf("docs/adr/0008-libraries.md has no row for %s", m)
+		}
+	}
+	for line := range strings.Lines(adr) {
+		if cells := strings.Split(line, " | "); len(cells) == 4 && strings.Contains(cells[0], ".") && !direct[strings.TrimPrefix(cells[0], "| ")] {
+			t.Errorf("docs/adr/0008-libraries.md has a row for %s, which nothing imports", strings.TrimPrefix(cells[0], "| "))
+		}
+	}
+}
+
+// moduleOf returns the longest of the modules that a package is in.
+func moduleOf(modules []string, imported string) string {
+	best := ""
+	for _, m := range modules {
+		if (imported == m || strings.HasPrefix(imported, m+"/")) && len(m) > len(best) {
+			best = m
+		}
+	}
+	return best
+}
+
+// A test may sleep in a synctest bubble, where it takes no time; anywhere else
+// it is slow and fails on a busy machine.
+func TestSleepsAreInBubbles(t *testing.T) {
+	t.Parallel()
+	for _, files := range repository(t) {
+		for _, f := range files {
+			if f.isTest() && slices.Contains(used(f, "time"), "Sleep") && !slices.Contains(f.imports, "testing/synctest") {
+				t.Errorf("%s sleeps and uses no synctest bubble", f.path)
+			}
+		}
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,7 +25,7 @@ type Store struct {
 	prefix string
 	now    func() time.Time
 
-	mu    sync.Mutex
+	turn  chan struct{} // held while reading, so that concurrent callers share one read
 	cache map[string]entry
 }
 
@@ -37,7 +36,7 @@ type entry struct {
 
 // New makes a store of the secrets below prefix. It does no I/O.
 func New(cfg aws.Config, prefix string, now func() time.Time) *Store {
-	return &Store{client: secretsmanager.NewFromConfig(cfg), prefix: prefix, now: now, cache: map[string]entry{}}
+	return &Store{client: secretsmanager.NewFromConfig(cfg), prefix: prefix, now: now, turn: make(chan struct{}, 1), cache: map[string]entry{}}
 }
 
 // Name returns the name of a provider's secret.
@@ -47,8 +46,12 @@ func (s *Store) Name(provider string) string { return s.prefix + "/providers/" +
 // Secrets Manager even if a cached value is still young. A secret that does
 // not exist is an empty object: the provider is not connected.
 func (s *Store) Fields(ctx context.Context, provider string, refresh bool) (map[string]string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock() // one read at a time: concurrent callers share it
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Unavailable, "secrets.fields", ctx.Err())
+	}
 	if e, ok := s.cache[provider]; ok && !refresh && s.now().Before(e.until) {
 		return e.fields, nil
 	}

@@ -87,7 +87,7 @@ func breakerKey(name string) item { return key("BREAKER#"+name, "BREAKER") }
 // Load implements breaker.Store.
 func (b Breakers) Load(ctx context.Context, name string) (breaker.Record, error) {
 	var r breaker.Record
-	out, err := b.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &b.opts.Control, Key: breakerKey(name)})
+	out, err := b.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &b.opts.Control, Key: breakerKey(name), ConsistentRead: aws.Bool(true)})
 	if err == nil && len(out.Item) > 0 {
 		err = json.Unmarshal([]byte(textOf(out.Item, "doc")), &r)
 	}

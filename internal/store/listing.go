@@ -185,22 +185,25 @@ func (s *Store) listQuery(pk string, f Filter, after string) *dynamodb.QueryInpu
 		ExpressionAttributeValues: values,
 	}
 	var filters []string
+	attributes := map[string]string{}
 	if len(f.States) > 0 {
-		names := make([]string, len(f.States))
+		states := make([]string, len(f.States))
 		for i, st := range f.States {
-			names[i] = fmt.Sprintf(":s%d", i)
-			values[names[i]] = str(string(st))
+			states[i] = fmt.Sprintf(":s%d", i)
+			values[states[i]] = str(string(st))
 		}
-		filters = append(filters, "#state IN ("+strings.Join(names, ", ")+")")
-		in.ExpressionAttributeNames = map[string]string{"#state": "state"}
+		filters = append(filters, "#state IN ("+strings.Join(states, ", ")+")")
+		attributes["#state"] = "state"
 	} else if f.Limit > 0 && !f.Converted {
 		in.Limit = aws.Int32(int32(min(f.Limit, 1000) + 1))
 	}
 	if f.Converted {
-		filters = append(filters, "attribute_exists(lead)")
+		filters = append(filters, "attribute_exists(#lead)")
+		attributes["#lead"] = "lead"
 	}
 	if len(filters) > 0 {
 		in.FilterExpression = aws.String(strings.Join(filters, " AND "))
+		in.ExpressionAttributeNames = attributes
 	}
 	return in
 }
@@ -244,9 +247,9 @@ func (s *Store) MarkConverted(ctx context.Context, ref domain.Ref, shards int, f
 	pk := listKey(ref.Team, ref.Campaign, listShard(ref.Chunk, shards))
 	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.opts.Prospects, Key: key(pk, sortKey(fit, prospectID)),
-		UpdateExpression:          aws.String("SET lead = :lead, #state = :qualified REMOVE #ttl"),
+		UpdateExpression:          aws.String("SET #lead = :lead, #state = :qualified REMOVE #ttl"),
 		ConditionExpression:       aws.String("attribute_exists(pk)"),
-		ExpressionAttributeNames:  map[string]string{"#state": "state", "#ttl": "ttl"},
+		ExpressionAttributeNames:  map[string]string{"#lead": "lead", "#state": "state", "#ttl": "ttl"},
 		ExpressionAttributeValues: item{":lead": str(leadID), ":qualified": str(string(domain.Qualified))},
 	})
 	if _, lost := conditionFailed(err); lost {

@@ -25,7 +25,8 @@ type sealer struct {
 	store *Store
 	kms   *kms.Client
 
-	mu   sync.Mutex
+	turn chan struct{} // held while a key is fetched, so that concurrent callers share it
+	mu   sync.RWMutex
 	keys map[string]*dataKey
 }
 
@@ -38,9 +39,16 @@ type dataKey struct {
 // workers that make it at once agree: the loser of the conditional write reads
 // the winner's.
 func (s *sealer) key(ctx context.Context, team string) (*dataKey, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if k := s.keys[team]; k != nil {
+	if k := s.known(team); k != nil {
+		return k, nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if k := s.known(team); k != nil {
 		return k, nil
 	}
 	wrapped, err := s.wrapped(ctx, team)
@@ -55,8 +63,16 @@ func (s *sealer) key(ctx context.Context, team string) (*dataKey, error) {
 	if err != nil {
 		return nil, failure("store.data_key", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.keys[team] = k
 	return k, nil
+}
+
+func (s *sealer) known(team string) *dataKey {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.keys[team]
 }
 
 func (s *sealer) wrapped(ctx context.Context, team string) ([]byte, error) {

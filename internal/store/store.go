@@ -41,7 +41,7 @@ func New(cfg aws.Config, opts Options) *Store {
 		opts.Now = time.Now
 	}
 	s := &Store{db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), opts: opts}
-	s.seal = &sealer{store: s, kms: kms.NewFromConfig(cfg), keys: map[string]*dataKey{}}
+	s.seal = &sealer{store: s, kms: kms.NewFromConfig(cfg), turn: make(chan struct{}, 1), keys: map[string]*dataKey{}}
 	return s
 }
 

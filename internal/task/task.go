@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
@@ -115,12 +116,16 @@ func (w *Worker) one(ctx context.Context, record events.SQSMessage) error {
 	if paused, err := w.parkIfPaused(ctx, m, record.MessageId); err != nil || paused {
 		return err
 	}
-	job := Job{Message: m, Step: w.Step(m), Owner: record.MessageId + "/" + record.Attributes["ApproximateReceiveCount"]}
+	job := Job{Message: m, Step: w.Step(m), Owner: owner(ctx, record)}
 	until := w.Now().Add(time.Minute)
 	if deadline, ok := ctx.Deadline(); ok {
 		until = deadline
 	}
 	output, done, err := w.Ledger.Begin(ctx, m.Ref, job.Step, job.Owner, until)
+	if fault.Is(err, fault.Conflict) {
+		// Whoever holds the lease will finish, or die and lose it: look again then.
+		return w.again(ctx, m, fault.RetryAfter(err)+time.Second)
+	}
 	if err != nil {
 		return err
 	}
@@ -141,6 +146,17 @@ func (w *Worker) one(ctx context.Context, record events.SQSMessage) error {
 		return errors.Join(err, rerr)
 	}
 	return w.handleFailure(ctx, m, record.MessageId, err)
+}
+
+// owner names this delivery to this worker. The message's id alone would not
+// do: a queue may deliver one message to two workers at once, with the same
+// receive count.
+func owner(ctx context.Context, record events.SQSMessage) string {
+	invocation := record.ReceiptHandle
+	if lc, ok := lambdacontext.FromContext(ctx); ok && lc.AwsRequestID != "" {
+		invocation = lc.AwsRequestID
+	}
+	return record.MessageId + "/" + invocation
 }
 
 func (w *Worker) do(ctx context.Context, job Job) (result any, err error) {

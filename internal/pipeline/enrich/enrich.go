@@ -92,7 +92,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	}
 	c := &chunk{
 		Stage: s, ref: job.Ref, source: source, rows: rows, query: profile.Query, list: list,
-		bought: map[string]money.Micro{}, asking: map[string]*sync.Mutex{}, answers: map[string]answer{},
+		bought: map[string]money.Micro{}, asking: map[string]chan struct{}{}, answers: map[string]answer{},
 	}
 	if err := c.run(ctx); err != nil {
 		return nil, err
@@ -114,14 +114,15 @@ type chunk struct {
 	list   *store.Suppression
 
 	mu      sync.Mutex
-	cost    money.Micro            // of this attempt
-	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
-	skipped error                  // why the provider is of no use for the rest of the chunk
-	halted  bool                   // a question failed: ask no further ones
-	pending time.Duration          // until answers that the provider works on are ready
-	asking  map[string]*sync.Mutex // by question: two rows never ask the same at once
-	answers map[string]answer      // of this attempt
-	order   string                 // reservation of this attempt
+	cost    money.Micro              // of this attempt
+	bought  map[string]money.Micro   // cost of cached answers by the reservation they were bought under
+	skipped error                    // why the provider is of no use for the rest of the chunk
+	lost    bool                     // an answer could not be kept
+	halted  bool                     // a question failed: ask no further ones
+	pending time.Duration            // until answers that the provider works on are ready
+	asking  map[string]chan struct{} // by question: two rows never ask the same at once
+	answers map[string]answer        // of this attempt
+	order   string                   // reservation of this attempt
 }
 
 // run answers what it can from the cache, reserves for the rest and asks.
@@ -161,6 +162,11 @@ func (c *chunk) run(ctx context.Context) error {
 	}
 	c.order = c.ref.Run + "/" + r.ID
 	askErr := c.askAll(ctx, open)
+	if c.lost {
+		// An answer was paid for and could not be kept. The reservation stays
+		// open, so that the next attempt counts that question as asked.
+		return askErr
+	}
 	// The money is spent even if the deadline has passed.
 	if err := c.Budget.Ledger.Settle(context.WithoutCancel(ctx), c.ref, r, c.cost); err != nil {
 		return errors.Join(askErr, err)
@@ -265,8 +271,12 @@ func (c *chunk) stopped() bool {
 // ask puts one question to the provider, keeps the answer and applies it.
 func (c *chunk) ask(ctx context.Context, row *domain.Row, q question) error {
 	turn := c.turn(q.key)
-	turn.Lock()
-	defer turn.Unlock()
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if a, ok := c.answered(q.key); ok {
 		a.Cost, a.Cached, a.TookMS = 0, true, 0
 		return c.apply(ctx, row, q, a)
@@ -276,9 +286,10 @@ func (c *chunk) ask(ctx context.Context, row *domain.Row, q question) error {
 	a.TookMS = c.Now().Sub(began).Milliseconds()
 	switch kind := fault.KindOf(err); kind {
 	case "":
-	case fault.Unclear:
+	case fault.Unclear, fault.BadResponse:
+		// An answer that cannot be read may have been charged like any other.
 		a = answer{Unclear: true, Cost: q.price.Max()}
-	case fault.NotFound, fault.InvalidInput, fault.BadResponse:
+	case fault.NotFound, fault.InvalidInput:
 		a = answer{Failed: kind}
 	case fault.Blocked:
 		a = answer{Blocked: true}
@@ -298,6 +309,9 @@ func (c *chunk) ask(ctx context.Context, row *domain.Row, q question) error {
 	c.mu.Unlock()
 	// Kept before it is used, and even if the deadline has passed: it is paid for.
 	if err := c.Store.PutAnswer(context.WithoutCancel(ctx), c.ref.Team, q.key, a, c.answerLife()); err != nil {
+		c.mu.Lock()
+		c.lost = true
+		c.mu.Unlock()
 		return err
 	}
 	return c.apply(ctx, row, q, a)
@@ -312,12 +326,12 @@ func (c *chunk) answered(key string) (answer, bool) {
 	return a, ok
 }
 
-// turn returns the lock of a question.
-func (c *chunk) turn(key string) *sync.Mutex {
+// turn returns what holds a place for the one who asks a question.
+func (c *chunk) turn(key string) chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.asking[key] == nil {
-		c.asking[key] = &sync.Mutex{}
+		c.asking[key] = make(chan struct{}, 1)
 	}
 	return c.asking[key]
 }

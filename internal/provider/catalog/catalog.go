@@ -52,7 +52,7 @@ func All() []Entry {
 		{Definition: googleplaces.Definition(), Classify: googleplaces.Classify, Build: build(googleplaces.New)},
 		{Definition: hubspot.Definition(), Classify: hubspot.Classify, Build: build(hubspot.New)},
 		{Definition: hunter.Definition(), Classify: hunter.Classify, Build: build(hunter.New), Prices: hunter.Prices},
-		{Definition: openai.Definition(), Classify: openai.Classify, Build: build(openai.New)},
+		{Definition: openai.Definition(), Classify: openai.Classify, Build: build(openai.New), Prices: openai.Prices},
 		{Definition: pinecone.Definition(), Build: build(pinecone.New)},
 	}
 }

@@ -30,7 +30,7 @@ func Definition() provider.Definition {
 		BaseURL:      "https://api.hubapi.com",
 		Quotas: []provider.Quota{{
 			Group: "api", Operations: []string{opProperties, opRead, opUpsert, opUpdate, opAssociate},
-			Rate: 100, Per: 10 * time.Second, Burst: 20,
+			Rate: 90, Per: 10 * time.Second, Burst: 10,
 			Note: "service key on Free and Starter, usage guidelines 2026; 190 on Professional and above (contracts/crm.md 1.8)",
 		}},
 		Prices: money.Table{

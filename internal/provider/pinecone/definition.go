@@ -29,7 +29,7 @@ const million = 1_000_000
 // Definition declares Pinecone.
 func Definition() provider.Definition {
 	second := func(op, note string) provider.Quota {
-		return provider.Quota{Group: op, Operations: []string{op}, Rate: 100, Per: time.Second, Burst: 20, Note: note}
+		return provider.Quota{Group: op, Operations: []string{op}, Rate: 80, Per: time.Second, Burst: 20, Note: note}
 	}
 	return provider.Definition{
 		Name:         "pinecone",

@@ -79,6 +79,14 @@ func Run(t *testing.T, c Case) {
 	t.Run("pages", func(t *testing.T) { checkPages(t, c) })
 }
 
+// Definition checks only what the adapter declares, for one that does not speak
+// HTTP: its calls need no more than their Op. Its answers and faults are
+// then for its own tests.
+func Definition(t *testing.T, c Case) {
+	t.Helper()
+	checkDefinition(t, c)
+}
+
 // mayRepeat reports whether the operation may be sent twice in one call: it
 // costs nothing, or the provider does not charge twice.
 func (c Case) mayRepeat(op string) bool {
