@@ -41,7 +41,7 @@ type ContactInfo struct {
 // ProspectPage is a page of prospects, best first.
 type ProspectPage struct {
 	Prospects  []ProspectSummary `json:"prospects"`
-	Pagination Pagination `json:"pagination"`
+	Pagination Pagination        `json:"pagination"`
 }
 
 // Pagination tells where a page is.

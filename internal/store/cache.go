@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -51,11 +53,15 @@ func (s *Store) answers(ctx context.Context, team string, keys []map[string]type
 				continue
 			}
 			pk := textOf(it, "pk")
-			plain, err := s.seal.open(ctx, team, pk, bytesOf(it, "answer"))
+			packed, err := s.seal.open(ctx, team, pk, bytesOf(it, "answer"))
 			if err != nil {
 				return err
 			}
-			found[pk[prefix:]] = plain
+			plain, err := io.ReadAll(unpack(packed, maxObject))
+			if err != nil {
+				return err
+			}
+			found[pk[prefix:]] = bytes.TrimSpace(plain)
 		}
 		pending = out.UnprocessedKeys
 	}
@@ -65,12 +71,12 @@ func (s *Store) answers(ctx context.Context, team string, keys []map[string]type
 // PutAnswer keeps a provider's answer to a question, sealed, for as long as
 // the provider's terms allow.
 func (s *Store) PutAnswer(ctx context.Context, team, question string, answer any, life time.Duration) error {
-	plain, err := json.Marshal(answer)
+	packed, err := s.packer.pack(func(w io.Writer) error { return json.NewEncoder(w).Encode(answer) })
 	if err != nil {
 		return failure("store.put_answer", err)
 	}
 	pk := cachePK(team, question)
-	sealed, err := s.seal.seal(ctx, team, pk, plain)
+	sealed, err := s.seal.seal(ctx, team, pk, packed)
 	if err != nil {
 		return failure("store.put_answer", err)
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,15 +97,11 @@ func (s *Store) putObject(ctx context.Context, key string, body []byte) error {
 }
 
 func (s *Store) putSealed(ctx context.Context, team, key string, v any) error {
-	var packed bytes.Buffer
-	zw, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	packed, err := s.packer.pack(func(w io.Writer) error { return json.NewEncoder(w).Encode(v) })
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(json.NewEncoder(zw).Encode(v), zw.Close()); err != nil {
-		return err
-	}
-	sealed, err := s.seal.seal(ctx, team, key, packed.Bytes())
+	sealed, err := s.seal.seal(ctx, team, key, packed)
 	if err != nil {
 		return err
 	}
@@ -135,9 +130,5 @@ func (s *Store) getSealed(ctx context.Context, team, key string, v any) error {
 	if err != nil {
 		return err
 	}
-	zr, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return err
-	}
-	return json.NewDecoder(zr).Decode(v)
+	return json.NewDecoder(unpack(packed, 4*maxObject)).Decode(v)
 }

@@ -33,6 +33,8 @@ type Store struct {
 	s3   *s3.Client
 	opts Options
 	seal *sealer
+
+	packer *packer
 }
 
 // New makes a store on cfg. It does no I/O.
@@ -40,7 +42,7 @@ func New(cfg aws.Config, opts Options) *Store {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), opts: opts}
+	s := &Store{db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), opts: opts, packer: newPacker()}
 	s.seal = &sealer{store: s, kms: kms.NewFromConfig(cfg), turn: make(chan struct{}, 1), keys: map[string]*dataKey{}}
 	return s
 }

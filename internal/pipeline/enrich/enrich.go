@@ -33,6 +33,9 @@ import (
 // rowsAtOnce is how many rows one worker has questions out for.
 const rowsAtOnce = 8
 
+// rowWait is the longest that a chunk waits for an answer about one row.
+const rowWait = time.Minute
+
 // Store is what the stage needs of the store.
 type Store interface {
 	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
@@ -223,6 +226,10 @@ func (c *chunk) askAll(ctx context.Context, open []int) error {
 				}
 				switch err := c.ask(ctx, &c.rows[i], q); {
 				case err == nil:
+				case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > rowWait:
+					// A chunk does not wait for one row's mail server; nothing is kept,
+					// so a later run asks again.
+					q.apply(&c.rows[i], answer{Failed: fault.Unavailable})
 				case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > 0:
 					c.postpone(fault.RetryAfter(err)) // the provider works on it: this row alone waits
 					return nil

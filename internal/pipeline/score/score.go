@@ -139,6 +139,9 @@ func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run doma
 		if reasons := scoring.Reasons(receipt); len(reasons) > 0 {
 			row.Reason = reasons[0]
 		}
+		if row.State == domain.Qualified && row.Prospect.Contact.EmailStatus == domain.EmailInvalid {
+			row.State, row.Reason = domain.Review, "fits, but the work address does not exist: the person may have left"
+		}
 		for _, sk := range in.Skipped {
 			if row.Missing == nil {
 				row.Missing = map[string]string{}
