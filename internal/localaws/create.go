@@ -49,6 +49,7 @@ func (s *Stack) begin() error {
 		b.Tables[t.Name] = string(now)
 	}
 	s.process = b.Process
+	s.queues.ReturnInFlight()
 	return s.journal.Append(journalName, b)
 }
 

@@ -26,10 +26,14 @@ import (
 
 	"github.com/messageai/sluice"
 	"github.com/messageai/sluice/internal/app"
+	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/localaws"
 	"github.com/messageai/sluice/internal/localaws/journal"
 	hosting "github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/localaws/sqs"
+	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/provider/apollo"
+	"github.com/messageai/sluice/internal/provider/hunter"
 	"github.com/messageai/sluice/internal/sandbox"
 	"github.com/messageai/sluice/internal/sandbox/hubspot"
 	"github.com/messageai/sluice/internal/sandbox/openai"
@@ -69,6 +73,7 @@ type World struct {
 
 	pinecone *pinecone.Server
 	journal  *journal.Journal
+	lock     *os.File
 	close    func() error
 
 	mu     sync.Mutex
@@ -93,6 +98,9 @@ func Open(ctx context.Context, opts Options) (_ *World, err error) {
 	if opts.StateDir != "" {
 		if err := os.MkdirAll(opts.StateDir, 0o700); err != nil {
 			return nil, fmt.Errorf("make state folder: %w", err)
+		}
+		if w.lock, err = lock(filepath.Join(opts.StateDir, "lock")); err != nil {
+			return nil, err
 		}
 		if w.journal, err = journal.Open(filepath.Join(opts.StateDir, "providers.jsonl")); err != nil {
 			return nil, err
@@ -120,11 +128,13 @@ func (w *World) remember() upstream.Journal {
 }
 
 func (w *World) openProviders(opts Options) (err error) {
-	plans := map[string]sandbox.Plan{}
-	if opts.Generous {
-		for _, name := range []string{"apollo", "hunter", "googleplaces", "hubspot", "openai"} {
-			plans[name] = sandbox.Plan{Unlimited: true}
-		}
+	// The accounts charge what our price tables say a credit costs.
+	plans := map[string]sandbox.Plan{
+		"apollo":       {Unlimited: opts.Generous, CreditPrice: apollo.Definition().Prices.Operations[provider.OpEnrichPerson].Unit},
+		"hunter":       {Unlimited: opts.Generous, CreditPrice: hunter.Definition().Prices.Operations[provider.OpFindEmail].Unit},
+		"googleplaces": {Unlimited: opts.Generous},
+		"hubspot":      {Unlimited: opts.Generous},
+		"openai":       {Unlimited: opts.Generous},
 	}
 	w.Sandbox, err = sandbox.New(sandbox.Options{
 		Seed: opts.Seed, People: opts.People, Latency: opts.Latency, Journal: w.remember(), Plans: plans, Faults: opts.Providers,
@@ -251,5 +261,11 @@ func (w *World) shut() error {
 	if w.pinecone != nil {
 		w.pinecone.Close()
 	}
-	return errors.Join(append(errs, w.journal.Close())...)
+	errs = append(errs, w.journal.Close())
+	if w.lock != nil {
+		errs = append(errs, w.lock.Close())
+	}
+	return errors.Join(errs...)
 }
+
+var errLocked = fault.New(fault.Conflict, "practice.open", "another sluice process uses this state folder; wait for it, or give another folder with --state")

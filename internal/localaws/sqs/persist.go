@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"container/heap"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -131,5 +132,25 @@ func (q *queue) forget(keys []uint64) {
 		if m, ok := q.messages[key]; ok {
 			q.remove(m)
 		}
+	}
+}
+
+// ReturnInFlight makes every message that is in flight visible at once. A stack
+// calls it when it continues the state of a dead process: whoever had received
+// the messages died with it, and on one machine nobody needs to wait for the
+// visibility time-out to be sure.
+func (s *Service) ReturnInFlight() {
+	now := time.Now().UnixNano()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, q := range s.queues {
+		q.mu.Lock()
+		for _, m := range q.hidden.items {
+			if m.state == inFlight {
+				m.VisibleAt = min(m.VisibleAt, now)
+			}
+		}
+		heap.Init(&q.hidden)
+		q.mu.Unlock()
 	}
 }

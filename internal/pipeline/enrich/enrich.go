@@ -466,13 +466,10 @@ func (c *chunk) settleLost(ctx context.Context, left store.Reservation) error {
 	for pos, i := range pending {
 		q, _ := c.next(&c.rows[i])
 		cost := q.price.Max()
-		if pos >= begun || cost == 0 {
-			continue
+		if pos >= begun || cost == 0 || c.source.Definition.RepeatFree {
+			continue // never asked, free, or asked again below and then charged once
 		}
 		spent += cost
-		if c.source.Definition.RepeatFree {
-			continue
-		}
 		lost := answer{Unclear: true, Cost: cost, Order: order}
 		if err := c.Store.PutAnswer(ctx, c.ref.Team, q.key, lost, c.answerLife()); err != nil {
 			return err

@@ -1,0 +1,193 @@
+package enrich_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/pipeline/enrich"
+	"github.com/messageai/sluice/internal/provider"
+)
+
+// Prices of the test's provider.
+const (
+	matchPrice  = 20_000 * money.Micro(1)
+	findPrice   = 30_000 * money.Micro(1)
+	verifyPrice = 10_000 * money.Micro(1)
+)
+
+// database is a provider that finds people at companies for nothing and
+// completes a person for money, each time anew.
+func (w *world) database() enrich.Source {
+	return enrich.Source{
+		Definition: provider.Definition{
+			Name: "apollo", Terms: provider.Terms{MayStore: true},
+			Prices: money.Table{Operations: map[string]money.Price{
+				provider.OpFindPeople: {Units: 1}, provider.OpEnrichPerson: {Unit: matchPrice, Units: 1},
+			}},
+		},
+		People: w, Person: w,
+	}
+}
+
+// mailbox is a provider that finds addresses and checks them.
+func (w *world) mailbox() enrich.Source {
+	return enrich.Source{
+		Definition: provider.Definition{
+			Name: "hunter", Terms: provider.Terms{MayStore: true}, RepeatFree: w.free,
+			Prices: money.Table{Operations: map[string]money.Price{
+				provider.OpFindEmail: {Unit: findPrice, Units: 1}, provider.OpVerifyEmail: {Unit: verifyPrice, Units: 1},
+			}},
+		},
+		Emails: w, Verifier: w,
+	}
+}
+
+// serve answers one question. A lost answer is Unavailable if the question may
+// be repeated for nothing, else Unclear, as provider/transport has it.
+func (w *world) serve(ctx context.Context, question string, answer func() (cost money.Micro, err error)) error {
+	err := w.call(ctx, "provider: "+question, func() error {
+		w.asked[question]++
+		if w.fail != nil {
+			if err := w.fail(question); err != nil {
+				return err
+			}
+		}
+		cost, err := answer()
+		if cost > 0 && (!w.free || w.charges[question] == 0) {
+			w.charges[question]++
+			w.charged += cost
+		}
+		return err
+	})
+	if !errors.Is(err, errLost) && !errors.Is(err, errDead) && ctx.Err() == nil {
+		return err
+	}
+	if strings.HasPrefix(question, "people at ") {
+		return fault.Wrap(fault.Unavailable, "test.serve", err)
+	}
+	return fault.Wrap(fault.Unclear, "test.serve", err)
+}
+
+// FindPeople implements provider.PersonFinder.
+func (w *world) FindPeople(ctx context.Context, company string, _ provider.Query) (people []domain.Prospect, _ provider.Usage, err error) {
+	err = w.serve(ctx, "people at "+company, func() (money.Micro, error) {
+		people = w.people[company]
+		return 0, nil
+	})
+	return people, provider.Usage{}, err
+}
+
+// EnrichPerson implements provider.PersonEnricher; nobody found costs nothing.
+func (w *world) EnrichPerson(ctx context.Context, p domain.Prospect) (a provider.PersonAnswer, err error) {
+	err = w.serve(ctx, "person "+p.Refs["apollo"], func() (money.Micro, error) {
+		if a.Prospect, a.Found = w.matches[p.Refs["apollo"]]; a.Found {
+			a.Usage.Cost = matchPrice
+		}
+		return a.Usage.Cost, nil
+	})
+	return a, err
+}
+
+// FindEmail implements provider.EmailFinder; nothing found costs nothing.
+func (w *world) FindEmail(ctx context.Context, q provider.EmailQuery) (a provider.EmailAnswer, err error) {
+	name := q.FirstName + " " + q.LastName + " " + q.Domain
+	err = w.serve(ctx, "address of "+name, func() (money.Micro, error) {
+		if a.Email, a.Found = w.found[name]; a.Found {
+			a.Usage.Cost = findPrice
+		}
+		return a.Usage.Cost, nil
+	})
+	return a, err
+}
+
+// VerifyEmail implements provider.EmailVerifier. A check that is still running
+// is not charged.
+func (w *world) VerifyEmail(ctx context.Context, email string) (v provider.Verification, err error) {
+	err = w.serve(ctx, "check of "+email, func() (money.Micro, error) {
+		if w.running[email] > 0 {
+			w.running[email]--
+			return 0, &fault.Error{Kind: fault.Unavailable, Op: "test.verify", Message: "still running", RetryAfter: 30 * time.Second}
+		}
+		if w.stuck[email] {
+			return 0, &fault.Error{Kind: fault.Unavailable, Op: "test.verify", Message: "still running", RetryAfter: time.Hour}
+		}
+		v.Status, v.Usage.Cost = domain.EmailSafe, verifyPrice
+		return verifyPrice, nil
+	})
+	return v, err
+}
+
+// peopleChunk fills the world with what the database knows, and returns a
+// chunk of n rows of every kind that it meets.
+func (w *world) peopleChunk(n int) []domain.Row {
+	rows := make([]domain.Row, n)
+	for i := range rows {
+		row := domain.Row{State: domain.InWork, Prospect: domain.Prospect{ID: id(i), Source: "apollo", ProfileID: fmt.Sprint("a", i)}}
+		p := &row.Prospect
+		switch i % 9 {
+		case 0, 5, 8: // known
+			p.Refs = map[string]string{"apollo": p.ProfileID}
+			p.Person.FirstName = "Ann"
+			w.know(p.ProfileID)
+		case 1: // unknown
+			p.Refs = map[string]string{"apollo": p.ProfileID}
+			p.Person.FirstName = "Bob"
+		case 2, 6: // branches of one company
+			p.Source, p.Company.Domain = "googleplaces", "chain.example"
+			boss := "boss at " + p.Company.Domain
+			w.people[p.Company.Domain] = []domain.Prospect{{Source: "apollo", ProfileID: boss, Person: domain.Person{FirstName: "Cat"}}}
+			w.know(boss)
+		case 3: // a company without people
+			p.Source, p.Company.Domain = "googleplaces", fmt.Sprintf("empty%d.example", i)
+		case 4: // has an address
+			p.Refs = map[string]string{"apollo": p.ProfileID}
+			p.Contact = domain.Contact{Email: fmt.Sprintf("dan%d@known.example", i), EmailStatus: domain.EmailSafe}
+		case 7: // its person is somebody else's prospect
+			p.Source, p.Company.Domain = "googleplaces", fmt.Sprintf("taken%d.example", i)
+			boss := "boss at " + p.Company.Domain
+			w.people[p.Company.Domain] = []domain.Prospect{{Source: "apollo", ProfileID: boss, Person: domain.Person{FirstName: "Eve"}}}
+			w.claims[domain.ProspectID(testRef.Team, "apollo", boss)] = takenClaim
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+func (w *world) know(ref string) {
+	w.matches[ref] = domain.Prospect{
+		Source: "apollo", ProfileID: ref, Person: domain.Person{FirstName: "Ann", LastName: "Lee"},
+		Contact: domain.Contact{Email: ref + "@found.example", EmailStatus: domain.EmailSafe},
+	}
+}
+
+// mailChunk does the same for what the mailbox provider knows.
+func (w *world) mailChunk(n int) []domain.Row {
+	rows := make([]domain.Row, n)
+	for i := range rows {
+		row := domain.Row{State: domain.InWork, Prospect: domain.Prospect{ID: id(i), Source: "apollo", ProfileID: fmt.Sprint("a", i)}}
+		p := &row.Prospect
+		p.Person = domain.Person{FirstName: "Ann", LastName: fmt.Sprint("Lee", i)}
+		p.Company.Domain = "firm.example"
+		name := p.Person.FirstName + " " + p.Person.LastName + " " + p.Company.Domain
+		email := fmt.Sprintf("ann%d@firm.example", i)
+		switch i % 5 {
+		case 0, 3: // found, then checked, which takes a while
+			w.found[name], w.running[email] = email, 1
+		case 1: // not found
+		case 2: // has an address that nobody checked
+			p.Contact.Email, w.running[email] = email, i%2
+			w.stuck[email] = i%10 == 7
+		case 4: // the same person as in another row
+			p.Person.LastName = "Twin"
+			w.found["Ann Twin firm.example"] = "twin@firm.example"
+		}
+		rows[i] = row
+	}
+	return rows
+}

@@ -1,0 +1,55 @@
+package reap_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/pipeline/reap"
+)
+
+// failed are the tasks that were told to fail; a token "broken" cannot be told.
+type failed map[string]fault.Kind
+
+func (f failed) Fail(_ context.Context, token string, kind fault.Kind, _ string) error {
+	if token == "broken" {
+		return errors.New("no answer from Step Functions")
+	}
+	f[token] = kind
+	return nil
+}
+
+func TestDeadLettersFailTheirTasks(t *testing.T) {
+	t.Parallel()
+	told := failed{}
+	var log strings.Builder
+	s := &reap.Stage{Answers: told, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	out, err := s.Handle(t.Context(), events.SQSEvent{Records: []events.SQSMessage{
+		{MessageId: "m1", Body: `{"token":"t1","runId":"r1","chunk":"c1","provider":"hunter","queue":"q"}`},
+		{MessageId: "m2", Body: `not JSON, with ann@private.example in it`},
+		{MessageId: "m3", Body: `{"runId":"r1","leads":["l_1"],"queue":"q"}`}, // nobody waits
+		{MessageId: "m4", Body: `{"token":"broken","runId":"r1"}`},
+		{MessageId: "m5", Body: `{"token":"t5","runId":"r2"}`},
+	}})
+	want := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{{ItemIdentifier: "m4"}}}
+	if diff := cmp.Diff(want, out); diff != "" || err != nil {
+		t.Errorf("%v; failures (-want +got):\n%s", err, diff)
+	}
+	if diff := cmp.Diff(failed{"t1": fault.Internal, "t5": fault.Internal}, told); diff != "" {
+		t.Errorf("failed tasks (-want +got):\n%s", diff)
+	}
+	if strings.Contains(log.String(), "private.example") {
+		t.Error("the log holds the body of a message")
+	}
+	for _, id := range []string{"m1", "m2", "m3", "m4", "m5"} {
+		if !strings.Contains(log.String(), "message="+id) {
+			t.Errorf("the log does not name dead letter %s", id)
+		}
+	}
+}
