@@ -110,10 +110,11 @@ func TestAKilledDemoIsResumedWithoutLoss(t *testing.T) {
 	if n := int(got.Rows["qualified"].(float64)); crm["created"] != n || crm["verified"] != n || crm["missing"]+crm["duplicates"] != 0 {
 		t.Errorf("push after a kill = %v, want %d created and verified", crm, n)
 	}
-	// Nothing is paid twice: the lost answers count as paid, and what they would
-	// have led to is never dearer than two more questions each.
-	if extra := got.Spend.SettledMicroUSD - want.Spend.SettledMicroUSD; extra > 0 {
-		t.Errorf("the killed run spent %d micro-dollars more than the uninterrupted one", extra)
+	// Nothing is paid twice; a lost answer counts as paid even if it would have
+	// been a free miss.
+	const apolloCredit = 20_000
+	if extra := got.Spend.SettledMicroUSD - want.Spend.SettledMicroUSD; extra > out*apolloCredit {
+		t.Errorf("the killed run settled %d micro-dollars more than the uninterrupted one", extra)
 	}
 }
 
