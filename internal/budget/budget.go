@@ -11,6 +11,7 @@ import (
 	"fmt"
 
 	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
 )
@@ -36,7 +37,7 @@ func (b Budget) Recover(ctx context.Context, ref domain.Ref, provider string) (l
 }
 
 // Spend reserves limit, makes the call and settles what it says it cost, also
-// if it failed half-way. What a killed worker left open is settled at its full
+// if it failed half-way; a failure that may have been charged settles at limit. What a killed worker left open is settled at its full
 // amount first: it may have been charged.
 func (b Budget) Spend(ctx context.Context, ref domain.Ref, provider string, limit money.Micro, call func(ctx context.Context) (money.Micro, error)) error {
 	if limit <= 0 {
@@ -57,6 +58,9 @@ func (b Budget) Spend(ctx context.Context, ref domain.Ref, provider string, limi
 		return err
 	}
 	cost, err := call(ctx)
+	if fault.Is(err, fault.Unclear, fault.BadResponse) {
+		cost = limit // an answer that was lost or cannot be read may have been charged
+	}
 	// Settle even if the call's deadline has passed: the money is spent.
 	return errors.Join(err, b.Ledger.Settle(context.WithoutCancel(ctx), ref, r, cost))
 }
