@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -67,7 +68,7 @@ func (s *server) refuse(a huma.API, ctx huma.Context, err error) {
 	_ = huma.WriteErr(a, ctx, p.GetStatus(), p.Error()) // a client that hung up is not our error
 }
 
-// statuses maps what went wrong to what HTTP calls it.
+// statusOf maps what went wrong to what HTTP calls it.
 func statusOf(kind fault.Kind) int {
 	switch kind {
 	case fault.InvalidInput:
@@ -101,7 +102,10 @@ func (s *server) problem(ctx context.Context, err error) huma.StatusError {
 	}
 	p := huma.NewError(status, fault.Message(err))
 	if after := fault.RetryAfter(err); after > 0 {
-		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {strconv.Itoa(int(after.Seconds()) + 1)}}).(huma.StatusError)
+		withHeader := huma.ErrorWithHeaders(p, http.Header{"Retry-After": {strconv.Itoa(int(after.Seconds()) + 1)}})
+		if e, ok := errors.AsType[huma.StatusError](withHeader); ok {
+			return e
+		}
 	}
 	return p
 }

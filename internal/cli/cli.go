@@ -26,7 +26,6 @@ const (
 	exitConflict    = 6
 	exitCap         = 7
 	exitRefused     = 8
-	exitPartial     = 9
 	exitInterrupted = 130
 )
 
@@ -96,9 +95,6 @@ func report(w io.Writer, err error) int {
 		text = e.Message
 	}
 	_, _ = fmt.Fprintln(w, "sluice:", text)
-	if code, ok := errors.AsType[exitError](err); ok {
-		return code.code
-	}
 	if errors.Is(err, context.Canceled) {
 		return exitInterrupted
 	}
@@ -120,17 +116,10 @@ func report(w io.Writer, err error) int {
 		return exitCap
 	case fault.Blocked:
 		return exitRefused
+	default:
+		return exitFailure
 	}
-	return exitFailure
 }
-
-// exitError is an error with an exit code of its own.
-type exitError struct {
-	code int
-	text string
-}
-
-func (e exitError) Error() string { return e.text }
 
 type versionCommand struct{}
 

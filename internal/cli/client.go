@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 
 	"github.com/messageai/sluice/internal/fault"
 )
@@ -32,19 +31,30 @@ func (c client) call(ctx context.Context, method, path string, in, out any) erro
 	}
 	r.Header.Set("Authorization", "Bearer "+c.key)
 	r.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
+	w := &answer{header: http.Header{}, status: http.StatusOK}
 	c.api.ServeHTTP(w, r)
-	if w.Code >= http.StatusBadRequest {
-		return problem(w.Code, w.Body.Bytes())
+	if w.status >= http.StatusBadRequest {
+		return problem(w.status, w.body.Bytes())
 	}
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(w.Body.Bytes(), out); err != nil {
+	if err := json.Unmarshal(w.body.Bytes(), out); err != nil {
 		return fmt.Errorf("read answer of %s %s: %w", method, path, err)
 	}
 	return nil
 }
+
+// answer collects a response in memory.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 func problem(code int, body []byte) error {
 	var p struct {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/messageai/sluice/internal/api"
 	"github.com/messageai/sluice/internal/domain"
-	"github.com/messageai/sluice/internal/money"
 )
 
 func isTerminal(w io.Writer) bool {
@@ -38,8 +37,7 @@ func follow(ctx context.Context, t terminal, c client, campaign string, planned 
 		if draw {
 			_, _ = fmt.Fprint(t.err, "\r\x1b[K"+line(status, planned, time.Since(began)))
 		}
-		switch domain.RunStatus(status.Status) {
-		case domain.RunCompleted, domain.RunPartial, domain.RunFailed, domain.RunPaused:
+		if now := domain.RunStatus(status.Status); now.Ended() || now == domain.RunPaused {
 			if draw {
 				_, _ = fmt.Fprint(t.err, "\r\x1b[K")
 			}
@@ -77,5 +75,5 @@ func line(s api.CampaignStatus, planned int, elapsed time.Duration) string {
 	}
 	return fmt.Sprintf("%s %3.0f%%  %d found  %d enriched  %.0f/min  %s of %s  %s left (%s)",
 		bar, share*100, s.Progress.Discovered, s.Progress.Enriched, rate*60,
-		s.Spend.SettledMicroUSD+s.Spend.ReservedMicroUSD, money.Micro(s.Spend.CapMicroUSD), left, bound)
+		s.Spend.SettledMicroUSD+s.Spend.ReservedMicroUSD, s.Spend.CapMicroUSD, left, bound)
 }

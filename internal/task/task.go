@@ -204,6 +204,7 @@ func (w *Worker) handleFailure(ctx context.Context, m Message, id string, err er
 		if m.Failures < maxFailures {
 			return w.again(ctx, m, max(wait, time.Second<<m.Failures))
 		}
+	default: // waiting would not help
 	}
 	if m.Token == "" {
 		return err

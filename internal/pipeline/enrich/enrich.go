@@ -135,16 +135,18 @@ func (c *chunk) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i := range c.rows {
-		if err := c.suppress(&c.rows[i]); err != nil {
-			return err
-		}
-	}
+	// What was paid for is applied before anybody is suppressed, or its price
+	// would be forgotten.
 	if err := c.replay(ctx); err != nil {
 		return err
 	}
 	if left != nil {
 		if err := c.settleLost(ctx, *left); err != nil {
+			return err
+		}
+	}
+	for i := range c.rows {
+		if err := c.suppress(&c.rows[i]); err != nil {
 			return err
 		}
 	}
@@ -211,33 +213,42 @@ func (c *chunk) suppress(row *domain.Row) error {
 // askAll asks for the open rows, a few at once, in order. After the first
 // failure that concerns the provider and not the row, no further row is begun;
 // questions that are out are awaited, since they may be charged.
+//
+// At every moment at most rowsAtOnce rows are begun and not answered for good:
+// settleLost counts on it. So a row that has to wait keeps its place, unless
+// the provider does not charge for repeats.
 func (c *chunk) askAll(ctx context.Context, open []int) error {
 	var g errgroup.Group
-	g.SetLimit(rowsAtOnce)
+	places := make(chan struct{}, rowsAtOnce)
+	full := make(chan struct{}) // closed when waiting rows hold every place
+	waiting := 0
+	hold := func() bool {
+		if c.source.Definition.RepeatFree {
+			return false
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if waiting++; waiting == rowsAtOnce {
+			close(full)
+		}
+		return true
+	}
+begin:
 	for _, i := range open {
+		select {
+		case places <- struct{}{}:
+		case <-full:
+			break begin
+		}
 		if c.stopped() || ctx.Err() != nil {
 			break
 		}
 		g.Go(func() error {
-			for {
-				q, more := c.next(&c.rows[i])
-				if !more || c.stopped() || ctx.Err() != nil {
-					return nil
-				}
-				switch err := c.ask(ctx, &c.rows[i], q); {
-				case err == nil:
-				case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > rowWait:
-					// A chunk does not wait for one row's mail server; nothing is kept,
-					// so a later run asks again.
-					q.apply(&c.rows[i], answer{Failed: fault.Unavailable})
-				case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > 0:
-					c.postpone(fault.RetryAfter(err)) // the provider works on it: this row alone waits
-					return nil
-				default:
-					c.stop()
-					return err
-				}
+			waits, err := c.askRow(ctx, i)
+			if !waits || !hold() {
+				<-places
 			}
+			return err
 		})
 	}
 	err := g.Wait()
@@ -249,10 +260,40 @@ func (c *chunk) askAll(ctx context.Context, open []int) error {
 	case ctx.Err() != nil && c.skipped == nil:
 		// Out of time, not out of luck: what was answered is in the cache.
 		return &fault.Error{Kind: fault.RateLimited, Op: "enrich.ask", Message: "the worker's time is over; the next one continues", RetryAfter: time.Second}
+	case waiting == rowsAtOnce && c.pending == 0 && c.skipped == nil:
+		return &fault.Error{Kind: fault.RateLimited, Op: "enrich.ask", Message: "too many rows wait for a provider's answer", RetryAfter: rowWait}
 	case c.pending > 0 && c.skipped == nil:
 		return &fault.Error{Kind: fault.RateLimited, Op: "enrich.ask", Message: "the provider is still working on some answers", RetryAfter: c.pending}
 	}
 	return nil
+}
+
+// askRow asks what there is to ask about one row. waits is true if the row
+// ends without an answer that the cache keeps.
+func (c *chunk) askRow(ctx context.Context, i int) (waits bool, err error) {
+	row := &c.rows[i]
+	for {
+		q, more := c.next(row)
+		if !more || c.stopped() || ctx.Err() != nil {
+			return waits, nil
+		}
+		switch err := c.ask(ctx, row, q); {
+		case err == nil:
+		case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > rowWait:
+			// A chunk does not wait for one row's mail server; nothing is kept,
+			// so a later run asks again.
+			waits = true
+			q.apply(row, answer{Failed: fault.Unavailable})
+		case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > 0:
+			c.postpone(fault.RetryAfter(err)) // the provider works on it: this row alone waits
+			return true, nil
+		case ctx.Err() != nil && !c.hasLost():
+			return waits, nil // out of time: the caller says so
+		default:
+			c.stop()
+			return waits, err
+		}
+	}
 }
 
 // postpone notes that a row's answer will be ready after d.
@@ -267,6 +308,12 @@ func (c *chunk) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.halted = true
+}
+
+func (c *chunk) hasLost() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost
 }
 
 func (c *chunk) stopped() bool {
@@ -463,21 +510,24 @@ func (c *chunk) settleLost(ctx context.Context, left store.Reservation) error {
 	begun := len(position) - len(pending) + rowsAtOnce
 	order := c.ref.Run + "/" + left.ID
 	spent := c.bought[order]
+	lost := map[string]bool{} // two rows may have asked the same
 	for pos, i := range pending {
 		q, _ := c.next(&c.rows[i])
 		cost := q.price.Max()
-		if pos >= begun || cost == 0 || c.source.Definition.RepeatFree {
-			continue // never asked, free, or asked again below and then charged once
+		if pos >= begun || cost == 0 || lost[q.key] || c.source.Definition.RepeatFree {
+			continue // never asked, free, the same answer, or asked again below and then charged once
 		}
+		lost[q.key] = true
 		spent += cost
-		lost := answer{Unclear: true, Cost: cost, Order: order}
-		if err := c.Store.PutAnswer(ctx, c.ref.Team, q.key, lost, c.answerLife()); err != nil {
-			return err
-		}
-		lost.Cost = 0 // settled here, not in this attempt
-		if err := c.apply(ctx, &c.rows[i], q, lost); err != nil {
+		if err := c.Store.PutAnswer(ctx, c.ref.Team, q.key, answer{Unclear: true, Cost: cost, Order: order}, c.answerLife()); err != nil {
 			return err
 		}
 	}
-	return c.Budget.Ledger.Settle(ctx, c.ref, left, min(spent, left.Max))
+	if err := c.Budget.Ledger.Settle(ctx, c.ref, left, min(spent, left.Max)); err != nil {
+		return err
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	return c.replay(ctx) // gives every row that waits for a lost answer its end
 }

@@ -33,6 +33,12 @@ type Input struct {
 	domain.Ref
 	Doc     string   `json:"doc,omitempty"`
 	Failure *Failure `json:"failure,omitempty"`
+	CRMs    []CRM    `json:"crms,omitempty"` // that the run's leads go to
+}
+
+// CRM is one target of the run's push.
+type CRM struct {
+	Name string `json:"provider"`
 }
 
 // Failure is why the state machine gave up.
@@ -57,7 +63,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	totals := ledger.Totals(true)
-	status, reason := outcome(in.Failure, ledger, totals)
+	status, reason := outcome(in, ledger, totals)
 	if !totals.Rows.Balanced() {
 		status, reason = domain.RunFailed, fmt.Sprintf("the run does not balance: %+v; this is a bug, please report it", totals.Rows)
 		s.Log.ErrorContext(ctx, "run does not balance", "run", in.Run)
@@ -69,9 +75,9 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	return Output{Status: status, Totals: &totals}, nil
 }
 
-func outcome(failure *Failure, l store.Ledger, t domain.Totals) (domain.RunStatus, string) {
-	if failure != nil {
-		return domain.RunFailed, "the state machine ended with " + failure.Error
+func outcome(in Input, l store.Ledger, t domain.Totals) (domain.RunStatus, string) {
+	if in.Failure != nil {
+		return domain.RunFailed, "the state machine ended with " + in.Failure.Error
 	}
 	for _, sh := range l.Shards {
 		if !sh.Done {
@@ -86,6 +92,11 @@ func outcome(failure *Failure, l store.Ledger, t domain.Totals) (domain.RunStatu
 	for _, c := range l.Chunks {
 		if c.Failure != "" {
 			return domain.RunPartial, "a chunk ended early: " + c.Failure
+		}
+		for _, crm := range in.CRMs {
+			if _, pushed := c.CRM[crm.Name]; c.Converted > 0 && !pushed {
+				return domain.RunPartial, "some leads were not pushed to " + crm.Name + "; convert them again to push them"
+			}
 		}
 	}
 	if t.Rows.Failed > 0 {

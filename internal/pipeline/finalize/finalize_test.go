@@ -2,6 +2,7 @@ package finalize_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"testing"
@@ -50,7 +51,9 @@ func (s *shelf) Rows(_ context.Context, _, key string) ([]domain.Row, error) {
 	return rows, nil
 }
 
-func stage(s *shelf) *finalize.Stage { return &finalize.Stage{Store: s, Log: slog.New(slog.DiscardHandler)} }
+func stage(s *shelf) *finalize.Stage {
+	return &finalize.Stage{Store: s, Log: slog.New(slog.DiscardHandler)}
+}
 
 func counts(c domain.Counts) *domain.Counts { return &c }
 
@@ -224,5 +227,26 @@ func TestAChunkWithoutRowsCountsNone(t *testing.T) {
 	want := store.Chunk{Name: "s0009-00000", Counts: &domain.Counts{}, Failure: "unknown"}
 	if diff := cmp.Diff(want, s.ledger.Chunks["s0009-00000"]); diff != "" {
 		t.Errorf("chunk (-want +got):\n%s", diff)
+	}
+}
+
+// A push that the state machine gave up on leaves no tally: leads that no CRM
+// has are not a completed run.
+func TestLeadsThatWereNeverPushedAreNamed(t *testing.T) {
+	t.Parallel()
+	s := good()
+	c := s.ledger.Chunks["s0000-00000"]
+	c.CRM = nil
+	s.ledger.Chunks["s0000-00000"] = c
+	var in finalize.Input // as the state machine sends it
+	payload := `{"team":"acme","campaignId":"c1","runId":"r1","chunks":2,"waterfall":[],"crms":[{"provider":"hubspot","queue":"https://q"}]}`
+	if err := json.Unmarshal([]byte(payload), &in); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stage(s).Run(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if s.status != domain.RunPartial || !strings.Contains(s.reason, "hubspot") {
+		t.Errorf("2 leads are converted and none is in the CRM, but the run is %s: %q", s.status, s.reason)
 	}
 }

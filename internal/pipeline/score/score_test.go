@@ -1,0 +1,333 @@
+package score_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/messageai/sluice/internal/budget"
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/lexical"
+	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/pipeline/score"
+	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/scoring"
+	"github.com/messageai/sluice/internal/store"
+)
+
+var (
+	ref = domain.Ref{Team: "acme", Campaign: "c1", Run: "r1", Chunk: "s0001-00002"}
+	now = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+)
+
+// world is store, ledger, embedder and index in memory.
+type world struct {
+	profile   domain.RunProfile
+	objects   map[string][]domain.Row
+	room      money.Micro
+	settled   money.Micro
+	embedErr  error
+	embedded  [][]string
+	usage     money.Micro
+	upserted  map[string]provider.Vector
+	namespace string
+	upsertErr error
+}
+
+func newWorld(t *testing.T, rows ...domain.Row) *world {
+	t.Helper()
+	data, err := os.ReadFile("../../cli/sample-icp.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{room: money.Dollar, objects: map[string][]domain.Row{"in": rows}, upserted: map[string]provider.Vector{}}
+	if err := json.Unmarshal(data, &w.profile.ICP); err != nil {
+		t.Fatal(err)
+	}
+	w.profile.Options.Thresholds = domain.DefaultThresholds()
+	e := lexical.New()
+	embed := func(texts []string) (vectors [][]float32) {
+		for _, text := range texts {
+			vectors = append(vectors, e.Vector(text))
+		}
+		return vectors
+	}
+	var wanted []string
+	for _, text := range scoring.ProfileTexts(w.profile.ICP) {
+		wanted = append(wanted, text.Text)
+	}
+	lens, err := scoring.NewLens(e.Model(), w.profile.ICP, embed(wanted), embed(scoring.IdealTexts(w.profile.ICP)), embed(scoring.BackgroundTexts()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.profile.Lens, err = json.Marshal(lens); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) Rows(_ context.Context, _, key string) (rows []domain.Row, err error) {
+	data, err := json.Marshal(w.objects[key])
+	if err != nil {
+		return nil, err
+	}
+	return rows, json.Unmarshal(data, &rows)
+}
+
+func (w *world) PutRows(_ context.Context, _, key string, rows []domain.Row) error {
+	w.objects[key] = rows
+	return nil
+}
+
+func (w *world) Profile(_ context.Context, _, _ string, profile any) error {
+	data, err := json.Marshal(w.profile)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, profile)
+}
+
+func (w *world) Reserve(_ context.Context, _ domain.Ref, r store.Reservation) error {
+	if w.room < r.Max {
+		return fault.New(fault.CapReached, "test.reserve", "the cap is reached")
+	}
+	w.room -= r.Max
+	return nil
+}
+
+func (w *world) Settle(_ context.Context, _ domain.Ref, r store.Reservation, actual money.Micro) error {
+	w.room += r.Max - actual
+	w.settled += actual
+	return nil
+}
+
+func (w *world) OpenReservation(context.Context, domain.Ref, string) (*store.Reservation, int, error) {
+	return nil, 0, nil
+}
+
+func (w *world) Model() string { return lexical.New().Model() }
+
+func (w *world) Embed(ctx context.Context, texts []string) ([][]float32, provider.Usage, error) {
+	w.embedded = append(w.embedded, texts)
+	if w.embedErr != nil {
+		return nil, provider.Usage{}, w.embedErr
+	}
+	vectors, _, err := lexical.New().Embed(ctx, texts)
+	return vectors, provider.Usage{Cost: w.usage}, err
+}
+
+func (w *world) Upsert(_ context.Context, namespace string, vectors []provider.Vector) (provider.Usage, error) {
+	w.namespace = namespace
+	for _, v := range vectors {
+		w.upserted[v.ID] = v
+	}
+	return provider.Usage{}, w.upsertErr
+}
+
+func (w *world) Nearest(context.Context, string, []float32, int) ([]provider.Neighbour, provider.Usage, error) {
+	return nil, provider.Usage{}, errors.New("not asked by this stage")
+}
+
+func (w *world) Delete(context.Context, string, []string) error {
+	return errors.New("not asked by this stage")
+}
+
+func (w *world) run(t *testing.T, phase string, skipped ...score.Skipped) []domain.Row {
+	t.Helper()
+	s := &score.Stage{
+		Store: w, Budget: budget.Budget{Ledger: w}, Embedder: w, EmbedPrice: money.Price{Unit: 20_000, Units: 1}, Embeds: "openai", Index: w,
+		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+	}
+	out, err := s.Run(t.Context(), score.Input{Ref: ref, Doc: "in", Phase: phase, Skipped: skipped})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.objects[out.Doc]
+}
+
+func perfect(id string) domain.Row {
+	return domain.Row{State: domain.InWork, Prospect: domain.Prospect{
+		ID: id, Source: "apollo",
+		Person: domain.Person{
+			FirstName: "Ann", LastName: "Lee", Title: "VP Engineering", Seniority: "vp", Country: "United States",
+			Headline: "Scaling engineering teams, DevOps automation and developer experience",
+		},
+		Company: domain.Company{
+			Name: "Cloudy", Domain: "cloudy.example", Industry: "Software", Employees: 300, RevenueUSD: 40_000_000, Country: "United States",
+			Description: "Cloud platform that improves development velocity and team productivity for engineering organisations",
+		},
+		Contact: domain.Contact{Email: "ann@cloudy.example", EmailStatus: domain.EmailSafe},
+		Signals: []domain.Signal{{Kind: "funding", Text: "series B", At: now.AddDate(0, -1, 0), Source: "apollo"}, {Kind: "hiring", At: now.AddDate(0, 0, -3), Source: "apollo"}},
+	}}
+}
+
+func hopeless(id string) domain.Row {
+	return domain.Row{State: domain.InWork, Prospect: domain.Prospect{
+		ID: id, Source: "apollo",
+		Person:  domain.Person{FirstName: "Bob", LastName: "Ray", Title: "Florist", Seniority: "entry", Country: "Japan"},
+		Company: domain.Company{Name: "Petals", Domain: "petals.example", Industry: "Retail", Employees: 3, RevenueUSD: 100_000, Country: "Japan"},
+	}}
+}
+
+func as(state domain.State, row domain.Row) domain.Row {
+	row.State = state
+	return row
+}
+
+func states(rows []domain.Row) (out []domain.State) {
+	for _, r := range rows {
+		out = append(out, r.State)
+	}
+	return out
+}
+
+func TestPrescoringRejectsOnlyWhoCannotReachReview(t *testing.T) {
+	t.Parallel()
+	unknown := domain.Row{State: domain.Queued, Prospect: domain.Prospect{ID: "p_2", Source: "googleplaces", Company: domain.Company{Name: "Somebody"}}}
+	w := newWorld(t,
+		as(domain.Queued, perfect("p_0")), as(domain.Queued, hopeless("p_1")), unknown,
+		as(domain.Duplicate, hopeless("p_3")),
+	)
+	rows := w.run(t, score.Prescore)
+	want := []domain.State{domain.InWork, domain.Rejected, domain.InWork, domain.Duplicate}
+	if diff := cmp.Diff(want, states(rows)); diff != "" {
+		t.Fatalf("states (-want +got):\n%s", diff)
+	}
+	for i, row := range rows[:3] {
+		if row.Prescore == nil {
+			t.Errorf("row %d has no receipt", i)
+			continue
+		}
+		if gone := row.State == domain.Rejected; gone != scoring.Hopeless(*row.Prescore, scoring.Thresholds{Review: 0.60}) {
+			t.Errorf("row %d is %s, but its upper bound is %g", i, row.State, row.Prescore.Upper)
+		}
+	}
+	if r := rows[1]; r.Score == nil || r.Quality == nil || r.Reason == "" {
+		t.Errorf("a rejected row has no score, quality or reason: %+v", r)
+	}
+	if rows[0].Score != nil || rows[3].Prescore != nil {
+		t.Error("rows that stay in work have a final score, or a finished one was scored again")
+	}
+	if len(w.embedded) != 0 || w.settled != 0 {
+		t.Errorf("prescoring embedded %d times for %s; it is meant to be free", len(w.embedded), w.settled)
+	}
+}
+
+// With lower thresholds a campaign keeps what others reject.
+func TestPrescoringKnowsTheCampaignsThresholds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, as(domain.Queued, hopeless("p_1")))
+	w.profile.Options.Thresholds = domain.Thresholds{Convert: 0.75, Review: 0.001}
+	if got := states(w.run(t, score.Prescore)); got[0] != domain.InWork {
+		t.Errorf("with a review threshold of 0.001 the row is %s", got[0])
+	}
+}
+
+func TestScoringDecidesAndKeepsTheVectors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, perfect("p_0"), hopeless("p_1"), as(domain.Rejected, hopeless("p_2")), as(domain.Suppressed, perfect("p_3")))
+	w.usage = 7
+	rows := w.run(t, score.Score)
+	want := []domain.State{domain.Qualified, domain.Rejected, domain.Rejected, domain.Suppressed}
+	if diff := cmp.Diff(want, states(rows)); diff != "" {
+		t.Fatalf("states (-want +got):\n%s", diff)
+	}
+	for i, row := range rows[:2] {
+		if row.Score == nil || row.Quality == nil || row.Reason == "" || row.Score.Model == "" {
+			t.Errorf("row %d has no complete receipt: %+v", i, row)
+		}
+	}
+	if rows[2].Score != nil || rows[3].Score != nil {
+		t.Error("a row that had its end was scored")
+	}
+	if len(w.embedded) != 1 || len(w.embedded[0]) != 2 || w.settled != 7 {
+		t.Errorf("embedded %d texts for %s, want the two open rows' for %s", len(w.embedded[0]), w.settled, money.Micro(7))
+	}
+	if w.namespace != "acme" || len(w.upserted) != 2 {
+		t.Errorf("%d vectors in namespace %q, want 2 in the team's", len(w.upserted), w.namespace)
+	}
+	wantMeta := map[string]any{"campaign": "c1", "state": "qualified", "fit": rows[0].Score.Score}
+	if diff := cmp.Diff(wantMeta, w.upserted["p_0"].Metadata); diff != "" {
+		t.Errorf("metadata, which must hold no contact data (-want +got):\n%s", diff)
+	}
+}
+
+func TestScoringTwiceGivesTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, perfect("p_0"), hopeless("p_1"))
+	first := w.run(t, score.Score)
+	if diff := cmp.Diff(first, w.run(t, score.Score)); diff != "" {
+		t.Errorf("(-first +second):\n%s", diff)
+	}
+}
+
+func TestWithoutAnEmbedderRowsAreScoredWithoutMeaning(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		room money.Micro
+		err  error
+	}{
+		"at the cap":  {0, nil},
+		"no quota":    {money.Dollar, fault.New(fault.QuotaExhausted, "test.embed", "used up")},
+		"a wrong key": {money.Dollar, fault.New(fault.Unauthenticated, "test.embed", "refused")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, perfect("p_0"))
+			w.room, w.embedErr = c.room, c.err
+			rows := w.run(t, score.Score)
+			if r := rows[0]; r.Score == nil || r.Score.Model != "" || r.State == domain.InWork {
+				t.Errorf("the row is %s with receipt %+v, want one that names no model", r.State, r.Score)
+			}
+			if len(w.upserted) != 0 {
+				t.Errorf("%d vectors of nothing are kept", len(w.upserted))
+			}
+		})
+	}
+}
+
+func TestPassingFailuresOfTheEmbedderAreTheStateMachines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, perfect("p_0"))
+	w.embedErr = fault.New(fault.Unavailable, "test.embed", "down")
+	s := &score.Stage{Store: w, Budget: budget.Budget{Ledger: w}, Embedder: w, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	if _, err := s.Run(t.Context(), score.Input{Ref: ref, Doc: "in", Phase: score.Score}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Run = %v, want Unavailable", err)
+	}
+	if _, err := s.Run(t.Context(), score.Input{Ref: ref, Doc: "in", Phase: "twice"}); !fault.Is(err, fault.InvalidInput) {
+		t.Errorf("an unknown phase = %v, want InvalidInput", err)
+	}
+}
+
+func TestSkippedEnrichersAreTheReasonForWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	bare, known, told := perfect("p_0"), perfect("p_1"), perfect("p_2")
+	bare.Prospect.Contact = domain.Contact{}
+	told.Prospect.Contact, told.Missing = domain.Contact{}, map[string]string{"email": "apollo: no match"}
+	w := newWorld(t, bare, known, told)
+	rows := w.run(t, score.Score, score.Skipped{Provider: "hunter", Error: "Unavailable"}, score.Skipped{Provider: "other", Error: "Internal"})
+	var got []string
+	for _, r := range rows {
+		got = append(got, r.Missing["email"])
+	}
+	if diff := cmp.Diff([]string{"hunter: Unavailable", "", "apollo: no match"}, got); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+}
+
+// A person whose address would bounce is nobody to write to without a look.
+func TestAnAddressThatBouncesIsNotConverted(t *testing.T) {
+	t.Parallel()
+	gone := perfect("p_0")
+	gone.Prospect.Contact.EmailStatus = domain.EmailInvalid
+	if got := states(newWorld(t, gone).run(t, score.Score)); got[0] != domain.Review {
+		t.Errorf("the row is %s, want review", got[0])
+	}
+}
