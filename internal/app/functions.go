@@ -41,7 +41,7 @@ func API(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (la
 
 // Plan builds the function of the Plan state.
 func Plan(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (lambda.Handler, error) {
-	p, err := assemble(env, cfg, outside, coreTable, ledgerTable, controlTable, bucket, keyID, secretPrefix)
+	p, err := assemble(env, cfg, outside, coreTable, ledgerTable, controlTable, bucket, keyID, secretPrefix, "SLUICE_EMBEDDER")
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func Enrich(_ context.Context, env config.Env, cfg aws.Config, outside Outside) 
 
 // Score builds the function of the Prescore and Score states.
 func Score(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (lambda.Handler, error) {
-	p, err := assemble(env, cfg, outside, coreTable, ledgerTable, controlTable, bucket, keyID, secretPrefix)
+	p, err := assemble(env, cfg, outside, coreTable, ledgerTable, controlTable, bucket, keyID, secretPrefix, "SLUICE_EMBEDDER")
 	if err != nil {
 		return nil, err
 	}

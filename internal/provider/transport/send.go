@@ -45,7 +45,12 @@ func (c *Client) send(ctx context.Context, hr *http.Request, body []byte, secret
 	}
 	defer func() { _ = answer.Body.Close() }() // read or given up: nothing is lost
 	resp := &Response{Provider: c.opts.Name, Op: op, Status: answer.StatusCode, Header: answer.Header, At: c.opts.Now()}
-	resp.Body, err = io.ReadAll(io.LimitReader(answer.Body, c.opts.BodyCap+1))
+	var whole bytes.Buffer
+	if known := answer.ContentLength; known > 0 && known <= c.opts.BodyCap {
+		whole.Grow(int(known) + bytes.MinRead) // ReadFrom wants room for one more read
+	}
+	_, err = whole.ReadFrom(io.LimitReader(answer.Body, c.opts.BodyCap+1))
+	resp.Body = whole.Bytes()
 	if err != nil {
 		return nil, c.broken(ctx, op, err, !idempotent)
 	}
