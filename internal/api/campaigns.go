@@ -142,7 +142,8 @@ func (s *server) registerCampaigns(a huma.API) {
 		OperationID: "get-campaign", Method: http.MethodGet, Path: base + "/campaigns/{campaignId}", Summary: "Read how a campaign stands",
 	}, func(ctx context.Context, in *struct {
 		ID string `path:"campaignId"`
-	}) (*campaignOutput, error) {
+	},
+	) (*campaignOutput, error) {
 		status, err := s.campaignStatus(ctx, in.ID)
 		if err != nil {
 			return nil, s.problem(ctx, err)

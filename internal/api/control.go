@@ -24,7 +24,8 @@ func (s *server) registerControl(a huma.API) {
 	}, func(ctx context.Context, in *struct {
 		ID   string `path:"campaignId"`
 		Body CampaignChange
-	}) (*campaignOutput, error) {
+	},
+	) (*campaignOutput, error) {
 		if err := s.change(ctx, in.ID, in.Body); err != nil {
 			return nil, s.problem(ctx, err)
 		}

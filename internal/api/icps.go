@@ -19,7 +19,8 @@ func (s *server) registerICPs(a huma.API) {
 	}, func(ctx context.Context, in *struct {
 		Key  string `header:"Idempotency-Key"`
 		Body domain.ICP
-	}) (*icpOutput, error) {
+	},
+	) (*icpOutput, error) {
 		icp, err := idempotent(ctx, s, "create-icp", in.Key, in.Body, func() (domain.ICP, error) { return s.createICP(ctx, in.Body) })
 		if err != nil {
 			return nil, s.problem(ctx, err)
@@ -30,7 +31,8 @@ func (s *server) registerICPs(a huma.API) {
 		OperationID: "get-icp", Method: http.MethodGet, Path: base + "/icps/{icpId}", Summary: "Read an ICP",
 	}, func(ctx context.Context, in *struct {
 		ID string `path:"icpId"`
-	}) (*icpOutput, error) {
+	},
+	) (*icpOutput, error) {
 		icp, err := s.Campaigns.ICP(ctx, teamOf(ctx), in.ID)
 		if err != nil {
 			return nil, s.problem(ctx, err)

@@ -4,12 +4,13 @@ package compliance
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/messageai/sluice/internal/domain"
 )
 
-// Exportable returns the prospect without the values that came from a source
-// whose terms forbid passing them on. mayExport answers for a source's name;
+// Exportable returns the prospect without the values and signals that came from
+// a source whose terms forbid passing them on. mayExport answers for a source's name;
 // a value without provenance came from the prospect's own source.
 func Exportable(p domain.Prospect, mayExport func(source string) bool) domain.Prospect {
 	forbidden := func(field string) bool {
@@ -25,15 +26,18 @@ func Exportable(p domain.Prospect, mayExport func(source string) bool) domain.Pr
 			delete(p.Provenance, field)
 		}
 	}
-	if forbidden("company.employees") {
-		p.Company.Employees = 0
+	for field, blank := range map[string]func(){
+		"company.employees":    func() { p.Company.Employees = 0 },
+		"company.revenueUsd":   func() { p.Company.RevenueUSD = 0 },
+		"company.founded":      func() { p.Company.Founded = 0 },
+		"company.technologies": func() { p.Company.Technologies = nil },
+	} {
+		if forbidden(field) {
+			blank()
+			delete(p.Provenance, field)
+		}
 	}
-	if forbidden("company.revenueUsd") {
-		p.Company.RevenueUSD = 0
-	}
-	if forbidden("company.technologies") {
-		p.Company.Technologies = nil
-	}
+	p.Signals = slices.DeleteFunc(slices.Clone(p.Signals), func(s domain.Signal) bool { return !mayExport(s.Source) })
 	if p.Contact.Email == "" {
 		p.Contact.EmailStatus = domain.EmailUnchecked
 	}

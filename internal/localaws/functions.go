@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/messageai/sluice/internal/localaws/iam"
 	"github.com/messageai/sluice/internal/localaws/lambda"
@@ -69,5 +70,6 @@ func (s *Stack) config(role *iam.Principal, caller string) aws.Config {
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 		DisableClockSkewCorrection: true,
+		APIOptions:                 []func(*middleware.Stack) error{newStamp(s.opts.Region, credentials.AccessKeyID).shorten},
 	}
 }

@@ -3,20 +3,34 @@ package normalize
 // industries are the canonical industries: about LinkedIn's first-generation
 // list, merged where leads are not told apart. Labels are folded, "&" as "and".
 var industries = []struct{ name, sector, neighbours, labels string }{
-	{"software", "technology", "cloud computing, cybersecurity, it services, internet, artificial intelligence, fintech, healthtech, edtech",
-		"saas, computer software, software development, software as a service, enterprise software, b2b software, b2b saas, saas software, application software, business software, software products, desktop computing software products, mobile computing software products, software publishing, logiciel, logiciels, editeur de logiciels, softwareentwicklung, softwareunternehmen, desarrollo de software, programas informaticos, developer tools, devtools, vertical saas, martech, hr tech, hrtech, proptech, legaltech, information technology and software, software and technology, technology software, mobile apps, app development"},
-	{"cloud computing", "technology", "software, it services, cybersecurity, internet, telecommunications",
-		"cloud, cloud services, cloud infrastructure, cloud software, iaas, paas, hosting, web hosting, data infrastructure and analytics, data centers, cloud native, it infrastructure, devops, platform as a service, infrastructure as a service"},
-	{"cybersecurity", "technology", "software, cloud computing, it services",
-		"computer and network security, computer network security, cyber security, information security, network security, it security, security software, it sicherheit, cybersicherheit, ciberseguridad, cybersecurite, seguridad informatica, infosec"},
-	{"artificial intelligence", "technology", "software, cloud computing",
-		"ai, machine learning, ai ml, data science, kunstliche intelligenz, intelligence artificielle, inteligencia artificial, big data, data analytics, analytics, business intelligence"},
-	{"it services", "technology", "software, cloud computing, cybersecurity, internet, management consulting",
-		"information technology and services, information technology, it services and it consulting, it consulting, it system custom software development, it system design services, tech, technology, technology information and internet, information services, it, ict, it dienstleistungen, it beratung, services informatiques, ssii, esn, tecnologia de la informacion, servicios de ti, information technology services, managed services, system integration, systems integrator, technologie, informatik, informatique, tecnologia, high tech, it and services"},
-	{"internet", "technology", "software, it services, e-commerce, cloud computing, media",
-		"internet publishing, internet marketplace platforms, marketplaces, online, web, internet services, social networking platforms, internet news, online media, plataformas, internet software and services"},
-	{"fintech", "technology", "software, banking, financial services, payments",
-		"financial technology, financial software, insurtech, neobank, blockchain, crypto, cryptocurrency, blockchain services, web3, wealthtech, regtech"},
+	{
+		"software", "technology", "cloud computing, cybersecurity, it services, internet, artificial intelligence, fintech, healthtech, edtech",
+		"saas, computer software, software development, software as a service, enterprise software, b2b software, b2b saas, saas software, application software, business software, software products, desktop computing software products, mobile computing software products, software publishing, logiciel, logiciels, editeur de logiciels, softwareentwicklung, softwareunternehmen, desarrollo de software, programas informaticos, developer tools, devtools, vertical saas, martech, hr tech, hrtech, proptech, legaltech, information technology and software, software and technology, technology software, mobile apps, app development",
+	},
+	{
+		"cloud computing", "technology", "software, it services, cybersecurity, internet, telecommunications",
+		"cloud, cloud services, cloud infrastructure, cloud software, iaas, paas, hosting, web hosting, data infrastructure and analytics, data centers, cloud native, it infrastructure, devops, platform as a service, infrastructure as a service",
+	},
+	{
+		"cybersecurity", "technology", "software, cloud computing, it services",
+		"computer and network security, computer network security, cyber security, information security, network security, it security, security software, it sicherheit, cybersicherheit, ciberseguridad, cybersecurite, seguridad informatica, infosec",
+	},
+	{
+		"artificial intelligence", "technology", "software, cloud computing",
+		"ai, machine learning, ai ml, data science, kunstliche intelligenz, intelligence artificielle, inteligencia artificial, big data, data analytics, analytics, business intelligence",
+	},
+	{
+		"it services", "technology", "software, cloud computing, cybersecurity, internet, management consulting",
+		"information technology and services, information technology, it services and it consulting, it consulting, it system custom software development, it system design services, tech, technology, technology information and internet, information services, it, ict, it dienstleistungen, it beratung, services informatiques, ssii, esn, tecnologia de la informacion, servicios de ti, information technology services, managed services, system integration, systems integrator, technologie, informatik, informatique, tecnologia, high tech, it and services",
+	},
+	{
+		"internet", "technology", "software, it services, e-commerce, cloud computing, media",
+		"internet publishing, internet marketplace platforms, marketplaces, online, web, internet services, social networking platforms, internet news, online media, plataformas, internet software and services",
+	},
+	{
+		"fintech", "technology", "software, banking, financial services, payments",
+		"financial technology, financial software, insurtech, neobank, blockchain, crypto, cryptocurrency, blockchain services, web3, wealthtech, regtech",
+	},
 	{"payments", "financial", "fintech, banking", "payment processing, payment services, zahlungsverkehr, paiements, pagos"},
 	{"healthtech", "technology", "software, hospitals, medical devices, biotechnology", "health tech, digital health, healthcare software, health it, healthcare it, medtech software, telehealth, telemedicine"},
 	{"edtech", "technology", "software, education", "education technology, e learning, elearning, e learning providers, online education, learning software"},

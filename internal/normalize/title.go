@@ -278,8 +278,24 @@ func RelatedFunctions(a, b Function) bool {
 }
 
 var relatedFunctions = [][2]Function{
-	{Engineering, InformationTech}, {Engineering, Data}, {Engineering, Security}, {Engineering, Product}, {InformationTech, Security},
-	{InformationTech, Data}, {Product, Design}, {Product, Data}, {Sales, Marketing}, {Sales, CustomerSuccess}, {Operations, SupplyChain},
-	{Operations, Finance}, {Research, Data}, {Research, Medical}, {Research, Education}, {Operations, General}, {Administration, Operations},
-	{Marketing, Design}, {CustomerSuccess, Operations}, {Research, Engineering},
+	{Engineering, InformationTech},
+	{Engineering, Data},
+	{Engineering, Security},
+	{Engineering, Product},
+	{InformationTech, Security},
+	{InformationTech, Data},
+	{Product, Design},
+	{Product, Data},
+	{Sales, Marketing},
+	{Sales, CustomerSuccess},
+	{Operations, SupplyChain},
+	{Operations, Finance},
+	{Research, Data},
+	{Research, Medical},
+	{Research, Education},
+	{Operations, General},
+	{Administration, Operations},
+	{Marketing, Design},
+	{CustomerSuccess, Operations},
+	{Research, Engineering},
 }

@@ -21,7 +21,10 @@ type Options struct {
 	Seed    uint64
 	People  int              // zero: 20,000; at most 2,000,000
 	Journal upstream.Journal // nil: bills are forgotten with the process
-	Latency time.Duration    // of every provider's answers
+	// Latency is that of every provider's answers. A provider without latency
+	// and faults does nothing in the background either: Hunter's checks, which
+	// otherwise may have to be asked for again minutes later, are done at once.
+	Latency time.Duration
 	// By provider; a provider that is not named has the published plan.
 	Plans  map[string]Plan
 	Faults map[string]upstream.Faults
@@ -63,7 +66,9 @@ func New(o Options) (*Sandbox, error) {
 			return apollo.New(m, f, s.Key("apollo"), apollo.Options{Credits: p.Credits, Price: p.CreditPrice})
 		}},
 		{"hunter", "api.hunter.io", hunter.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
-			return hunter.New(m, f, s.Key("hunter"), hunter.Options{Credits: p.Credits, Price: p.CreditPrice})
+			return hunter.New(m, f, s.Key("hunter"), hunter.Options{
+				Credits: p.Credits, Price: p.CreditPrice, Prompt: o.Latency == 0 && o.Faults["hunter"] == (upstream.Faults{}),
+			})
 		}},
 		{"googleplaces", "places.googleapis.com", googleplaces.Quotas(), func(f *upstream.Server, _ Plan) upstream.Handler {
 			return googleplaces.New(m, f, s.Key("googleplaces"))

@@ -117,7 +117,8 @@ func completeRoles(roles []normalize.Role, person *domain.Person) []normalize.Ro
 }
 
 func matchRole(have, want normalize.Role) (float64, string) {
-	match, how := 0.0, "is far from"
+	var match float64
+	var how string
 	switch d := have.Seniority.Rank() - want.Seniority.Rank(); {
 	case d == 0:
 		match, how = titleSynonym, "means the same as"
@@ -219,8 +220,14 @@ func (p *Profile) compareIndustry(line *domain.Criterion, label string) {
 
 // bands are the employee ranges that lists use (LinkedIn's, observed 2026-11).
 var bands = []normalize.Range{
-	{Min: 1, Max: 10}, {Min: 11, Max: 50}, {Min: 51, Max: 200}, {Min: 201, Max: 500}, {Min: 501, Max: 1000},
-	{Min: 1001, Max: 5000}, {Min: 5001, Max: 10000}, {Min: 10001, Max: normalize.Unbounded},
+	{Min: 1, Max: 10},
+	{Min: 11, Max: 50},
+	{Min: 51, Max: 200},
+	{Min: 201, Max: 500},
+	{Min: 501, Max: 1000},
+	{Min: 1001, Max: 5000},
+	{Min: 5001, Max: 10000},
+	{Min: 10001, Max: normalize.Unbounded},
 }
 
 // sizeNextBand is what the band beside a wanted one is worth.

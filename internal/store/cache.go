@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -57,11 +56,13 @@ func (s *Store) answers(ctx context.Context, team string, keys []map[string]type
 			if err != nil {
 				return err
 			}
-			plain, err := io.ReadAll(unpack(packed, maxObject))
+			err = s.packer.unpack(packed, maxObject, func(plain []byte) error {
+				found[pk[prefix:]] = bytes.Clone(bytes.TrimSpace(plain))
+				return nil
+			})
 			if err != nil {
 				return err
 			}
-			found[pk[prefix:]] = bytes.TrimSpace(plain)
 		}
 		pending = out.UnprocessedKeys
 	}
@@ -71,7 +72,7 @@ func (s *Store) answers(ctx context.Context, team string, keys []map[string]type
 // PutAnswer keeps a provider's answer to a question, sealed, for as long as
 // the provider's terms allow.
 func (s *Store) PutAnswer(ctx context.Context, team, question string, answer any, life time.Duration) error {
-	packed, err := s.packer.pack(func(w io.Writer) error { return json.NewEncoder(w).Encode(answer) })
+	packed, err := s.packer.pack(inJSON(answer))
 	if err != nil {
 		return failure("store.put_answer", err)
 	}

@@ -101,11 +101,11 @@ func (b Breakers) Save(ctx context.Context, name string, r breaker.Record) error
 		return failure("store.save_breaker", err)
 	}
 	it := breakerKey(name)
-	it["doc"], it["version"], it["ttl"] = str(string(doc)), num(int64(r.Version)), num(b.opts.Now().Add(controlLife).Unix())
+	it["doc"], it["version"], it["ttl"] = str(string(doc)), num(r.Version), num(b.opts.Now().Add(controlLife).Unix())
 	_, err = b.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &b.opts.Control, Item: it,
 		ConditionExpression:       aws.String("version = :before OR (attribute_not_exists(pk) AND :before = :zero)"),
-		ExpressionAttributeValues: item{":before": num(int64(r.Version - 1)), ":zero": num(0)},
+		ExpressionAttributeValues: item{":before": num(r.Version - 1), ":zero": num(0)},
 	})
 	if _, lost := conditionFailed(err); lost {
 		return fault.New(fault.Conflict, "store.save_breaker", "another worker changed this circuit breaker first")

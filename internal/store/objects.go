@@ -46,33 +46,40 @@ func profileKey(run string) string { return "runs/" + run + "/profile" }
 
 // PutRows writes a chunk's rows, compressed and sealed.
 func (s *Store) PutRows(ctx context.Context, team, key string, rows []domain.Row) error {
-	return failure("store.put_rows", s.putSealed(ctx, team, key, rows))
+	return failure("store.put_rows", s.putSealed(ctx, team, key, func(w io.Writer) error {
+		data, err := s.rows.append(make([]byte, 0, 1024*len(rows)), rows)
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		return err
+	}))
 }
 
 // Rows reads what [Store.PutRows] wrote. A missing object is a fault NotFound.
 func (s *Store) Rows(ctx context.Context, team, key string) ([]domain.Row, error) {
 	var rows []domain.Row
-	return rows, failure("store.rows", s.getSealed(ctx, team, key, &rows))
+	err := s.getSealed(ctx, team, key, func(data []byte) error { return s.rows.parse(data, &rows) })
+	return rows, failure("store.rows", err)
 }
 
 // PutProfile writes what scoring needs to know about a run.
 func (s *Store) PutProfile(ctx context.Context, team, run string, profile any) error {
-	return failure("store.put_profile", s.putSealed(ctx, team, profileKey(run), profile))
+	return failure("store.put_profile", s.putSealed(ctx, team, profileKey(run), inJSON(profile)))
 }
 
 // Profile reads what [Store.PutProfile] wrote.
 func (s *Store) Profile(ctx context.Context, team, run string, profile any) error {
-	return failure("store.profile", s.getSealed(ctx, team, profileKey(run), profile))
+	return failure("store.profile", s.getJSON(ctx, team, profileKey(run), profile))
 }
 
 // PutReceipts writes the push receipts of a chunk.
 func (s *Store) PutReceipts(ctx context.Context, team, run, crm, chunk string, receipts any) error {
-	return failure("store.put_receipts", s.putSealed(ctx, team, pushKey(run, crm, chunk), receipts))
+	return failure("store.put_receipts", s.putSealed(ctx, team, pushKey(run, crm, chunk), inJSON(receipts)))
 }
 
 // Receipts reads what [Store.PutReceipts] wrote; found is false if nothing was pushed yet.
 func (s *Store) Receipts(ctx context.Context, team, run, crm, chunk string, receipts any) (found bool, err error) {
-	err = s.getSealed(ctx, team, pushKey(run, crm, chunk), receipts)
+	err = s.getJSON(ctx, team, pushKey(run, crm, chunk), receipts)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}
@@ -96,8 +103,13 @@ func (s *Store) putObject(ctx context.Context, key string, body []byte) error {
 	return err
 }
 
-func (s *Store) putSealed(ctx context.Context, team, key string, v any) error {
-	packed, err := s.packer.pack(func(w io.Writer) error { return json.NewEncoder(w).Encode(v) })
+// inJSON writes v for [packer.pack].
+func inJSON(v any) func(io.Writer) error {
+	return func(w io.Writer) error { return json.NewEncoder(w).Encode(v) }
+}
+
+func (s *Store) putSealed(ctx context.Context, team, key string, fill func(io.Writer) error) error {
+	packed, err := s.packer.pack(fill)
 	if err != nil {
 		return err
 	}
@@ -108,10 +120,15 @@ func (s *Store) putSealed(ctx context.Context, team, key string, v any) error {
 	return s.putObject(ctx, key, sealed)
 }
 
+func (s *Store) getJSON(ctx context.Context, team, key string, v any) error {
+	return s.getSealed(ctx, team, key, func(data []byte) error { return json.Unmarshal(data, v) })
+}
+
 // maxObject bounds what is read into memory: a chunk is well below it.
 const maxObject = 64 << 20
 
-func (s *Store) getSealed(ctx context.Context, team, key string, v any) error {
+// getSealed lends read what putSealed wrote.
+func (s *Store) getSealed(ctx context.Context, team, key string, read func([]byte) error) error {
 	out, err := s.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.opts.Bucket, Key: &key})
 	if err != nil {
 		if _, ok := errors.AsType[*s3types.NoSuchKey](err); ok {
@@ -119,16 +136,18 @@ func (s *Store) getSealed(ctx context.Context, team, key string, v any) error {
 		}
 		return err
 	}
-	sealed, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
+	var sealed bytes.Buffer
+	sealed.Grow(int(min(max(aws.ToInt64(out.ContentLength), 0), maxObject)) + bytes.MinRead)
+	_, err = sealed.ReadFrom(io.LimitReader(out.Body, maxObject+1))
 	if err = errors.Join(err, out.Body.Close()); err != nil {
 		return err
 	}
-	if len(sealed) > maxObject {
+	if sealed.Len() > maxObject {
 		return errors.New("object is larger than 64 MiB")
 	}
-	packed, err := s.seal.open(ctx, team, key, sealed)
+	packed, err := s.seal.open(ctx, team, key, sealed.Bytes())
 	if err != nil {
 		return err
 	}
-	return json.NewDecoder(unpack(packed, 4*maxObject)).Decode(v)
+	return s.packer.unpack(packed, 4*maxObject, read)
 }

@@ -3,30 +3,47 @@ package store
 import (
 	"bytes"
 	"compress/flate"
+	"errors"
 	"io"
+	"runtime"
 	"sync"
 )
 
 // packer compresses what is stored: DynamoDB bills by the kilobyte. Compressors
-// are large, so they are used again.
-type packer struct{ writers sync.Pool }
-
-func newPacker() *packer {
-	return &packer{writers: sync.Pool{New: func() any {
-		w, err := flate.NewWriter(nil, flate.BestSpeed)
-		if err != nil {
-			panic(err) // only an invalid level fails
-		}
-		return w
-	}}}
+// are large and expensive to make, so there are only as many as can run at once.
+type packer struct {
+	writers chan *flate.Writer // nil: not made yet
+	readers sync.Pool          // of *unpacker
 }
 
-// pack compresses what fill writes.
+// unpacker is a decompressor and the space for what it unpacks.
+type unpacker struct {
+	flate io.ReadCloser
+	out   bytes.Buffer
+}
+
+func newPacker() *packer {
+	p := &packer{writers: make(chan *flate.Writer, runtime.GOMAXPROCS(0))}
+	for range cap(p.writers) {
+		p.writers <- nil
+	}
+	p.readers.New = func() any { return &unpacker{flate: flate.NewReader(bytes.NewReader(nil))} }
+	return p
+}
+
+// pack compresses what fill writes; fill must not wait for anything.
 func (p *packer) pack(fill func(io.Writer) error) ([]byte, error) {
+	w := <-p.writers
+	defer func() { p.writers <- w }()
 	var out bytes.Buffer
-	w := p.writers.Get().(*flate.Writer)
-	defer p.writers.Put(w)
-	w.Reset(&out)
+	if w == nil {
+		var err error
+		if w, err = flate.NewWriter(&out, flate.BestSpeed); err != nil {
+			return nil, err
+		}
+	} else {
+		w.Reset(&out)
+	}
 	if err := fill(w); err != nil {
 		return nil, err
 	}
@@ -36,7 +53,21 @@ func (p *packer) pack(fill func(io.Writer) error) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// unpack reads what pack wrote, up to limit bytes.
-func unpack(packed []byte, limit int64) io.Reader {
-	return io.LimitReader(flate.NewReader(bytes.NewReader(packed)), limit)
+// unpack lets read see what pack compressed; the bytes are only lent. More
+// than limit bytes are an error.
+func (p *packer) unpack(packed []byte, limit int64, read func([]byte) error) error {
+	u := p.readers.Get().(*unpacker)
+	defer p.readers.Put(u)
+	u.out.Reset()
+	if err := u.flate.(flate.Resetter).Reset(bytes.NewReader(packed), nil); err != nil {
+		return err
+	}
+	n, err := u.out.ReadFrom(io.LimitReader(u.flate, limit+1))
+	if err != nil {
+		return err
+	}
+	if n > limit {
+		return errors.New("the unpacked value is too large")
+	}
+	return read(u.out.Bytes())
 }

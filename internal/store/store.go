@@ -35,6 +35,7 @@ type Store struct {
 	seal *sealer
 
 	packer *packer
+	rows   compact
 }
 
 // New makes a store on cfg. It does no I/O.

@@ -119,7 +119,7 @@ func (s sizeOf) resolve(it item) (value, bool) {
 	if !ok {
 		return value{}, false
 	}
-	n := 0
+	var n int
 	switch v.kind {
 	case kindS:
 		n = utf8.RuneCountInString(v.str)

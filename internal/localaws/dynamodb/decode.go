@@ -223,14 +223,6 @@ func (p *parser) skip() {
 	}
 }
 
-// raw consumes any value and returns its text.
-func (p *parser) raw() string {
-	p.next()
-	start := p.i
-	p.skip()
-	return p.s[start:p.i]
-}
-
 // attributes reads an object of attribute values. The result is nil only for
 // null.
 func (p *parser) attributes() item {

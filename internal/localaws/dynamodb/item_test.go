@@ -182,8 +182,11 @@ func TestDenied(t *testing.T) {
 		{"TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"ccc","Item":{"pk":{"S":"a"},"sk":{"N":"1"}}}}]}`, ""},
 		{"TransactWriteItems", `{"TransactItems":[{"ConditionCheck":{"TableName":"ccc","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"ConditionExpression":"attribute_exists(pk)"}}]}`, "AccessDeniedException"},
 		{"TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"hhh","Key":{"pk":{"S":"a"}}}}]}`, "AccessDeniedException"},
-		{"CreateTable", tableH, "AccessDeniedException"}, {"DeleteTable", `{"TableName":"ccc"}`, "AccessDeniedException"}, {"ListTables", `{}`, "AccessDeniedException"},
-		{"DescribeTable", `{"TableName":"nowhere"}`, "AccessDeniedException"}, {"DescribeTimeToLive", `{"TableName":"ccc"}`, "AccessDeniedException"},
+		{"CreateTable", tableH, "AccessDeniedException"},
+		{"DeleteTable", `{"TableName":"ccc"}`, "AccessDeniedException"},
+		{"ListTables", `{}`, "AccessDeniedException"},
+		{"DescribeTable", `{"TableName":"nowhere"}`, "AccessDeniedException"},
+		{"DescribeTimeToLive", `{"TableName":"ccc"}`, "AccessDeniedException"},
 	} {
 		_, err := s.Handle(t.Context(), &wire.Call{Service: "dynamodb", Operation: c.operation, Principal: role, Body: []byte(c.body)})
 		if got := errorCode(err); got != c.code {

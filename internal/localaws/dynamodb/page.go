@@ -19,8 +19,7 @@ type reading struct {
 	t      *table
 	ix     *index // nil for the table itself
 	keyRange
-	from  *record // ExclusiveStartKey
-	fetch bool    // a local index lacks attributes that were asked for
+	fetch bool // a local index lacks attributes that were asked for
 }
 
 // page is what a reading returned.

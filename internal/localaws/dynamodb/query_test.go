@@ -38,10 +38,15 @@ func TestQueryRanges(t *testing.T) {
 	for _, c := range []struct{ condition, extra, want string }{
 		{"pk = :p", "", "-20 -1 0 0.5 9 10 100 " + big},
 		{"pk = :p", `"ScanIndexForward":false,`, big + " 100 10 9 0.5 0 -1 -20"},
-		{"pk = :p AND sk > :a", "", "0.5 9 10 100 " + big}, {"sk >= :a AND pk = :p", "", "0 0.5 9 10 100 " + big},
-		{"pk = :p AND sk < :a", "", "-20 -1"}, {"pk = :p AND sk <= :a", "", "-20 -1 0"}, {"pk = :p AND sk = :a", "", "0"},
-		{"pk = :p AND sk BETWEEN :a AND :b", "", "0 0.5 9 10"}, {"pk = :p AND (sk BETWEEN :a AND :b)", `"ScanIndexForward":false,"Limit":2,`, "10 9"},
-		{"pk = :p AND begins_with(l, :l)", `"IndexName":"byl",`, "-1 -20"}, {"g = :g AND n > :b", `"IndexName":"bygn",`, "100 " + big},
+		{"pk = :p AND sk > :a", "", "0.5 9 10 100 " + big},
+		{"sk >= :a AND pk = :p", "", "0 0.5 9 10 100 " + big},
+		{"pk = :p AND sk < :a", "", "-20 -1"},
+		{"pk = :p AND sk <= :a", "", "-20 -1 0"},
+		{"pk = :p AND sk = :a", "", "0"},
+		{"pk = :p AND sk BETWEEN :a AND :b", "", "0 0.5 9 10"},
+		{"pk = :p AND (sk BETWEEN :a AND :b)", `"ScanIndexForward":false,"Limit":2,`, "10 9"},
+		{"pk = :p AND begins_with(l, :l)", `"IndexName":"byl",`, "-1 -20"},
+		{"g = :g AND n > :b", `"IndexName":"bygn",`, "100 " + big},
 		{"g = :g", `"IndexName":"bygn","ScanIndexForward":false,"Limit":3,`, big + " 100 10"},
 	} {
 		values := usedOnly(t, `{":p":{"S":"p"},":a":{"N":"0"},":b":{"N":"10.0"},":l":{"S":"l-"},":g":{"S":"gg"}}`, c.condition)

@@ -4,8 +4,6 @@
 // policy is loaded, so that none is silently ignored.
 package iam
 
-import "strings"
-
 // Statement is one statement of an identity policy, placeholders resolved.
 type Statement struct {
 	Effect    string // Allow or Deny
@@ -41,11 +39,7 @@ func (p *Principal) Allows(action, resource string) bool {
 
 func matchAny(patterns []string, s string, fold bool) bool {
 	for _, p := range patterns {
-		if fold {
-			if Match(strings.ToLower(p), strings.ToLower(s)) {
-				return true
-			}
-		} else if Match(p, s) {
+		if match(p, s, fold) {
 			return true
 		}
 	}
@@ -54,12 +48,15 @@ func matchAny(patterns []string, s string, fold bool) bool {
 
 // Match reports whether s matches pattern, in which * stands for any run of
 // characters and ? for one.
-func Match(pattern, s string) bool {
+func Match(pattern, s string) bool { return match(pattern, s, false) }
+
+// match can also ignore the case of ASCII letters, as actions have them.
+func match(pattern, s string, fold bool) bool {
 	star, mark := -1, 0
 	i, j := 0, 0
 	for j < len(s) {
 		switch {
-		case i < len(pattern) && (pattern[i] == '?' || pattern[i] == s[j]) && pattern[i] != '*':
+		case i < len(pattern) && pattern[i] != '*' && (pattern[i] == '?' || pattern[i] == s[j] || fold && lower(pattern[i]) == lower(s[j])):
 			i++
 			j++
 		case i < len(pattern) && pattern[i] == '*':
@@ -76,4 +73,11 @@ func Match(pattern, s string) bool {
 		i++
 	}
 	return i == len(pattern)
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }

@@ -83,7 +83,7 @@ func TestOfficialSuite(t *testing.T) {
 		if c.Dataset != nil {
 			scope.Input = suite.Datasets[*c.Dataset]
 		}
-		problem := ""
+		var problem string
 		if why, slow := tooSlow[name]; slow {
 			problem = why
 		} else {

@@ -83,7 +83,7 @@ func (m *mapping) poll(ctx context.Context) {
 	for m.acquire(ctx) {
 		batch, err := m.receive(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.log.Error("poll queue", slog.String("function", m.Function), slog.String("error", err.Error()))
+			s.log.ErrorContext(ctx, "poll queue", slog.String("function", m.Function), slog.String("error", err.Error()))
 			s.sleep(retryPoll)
 		}
 		if len(batch) == 0 {
@@ -181,7 +181,7 @@ func (m *mapping) process(ctx context.Context, batch []events.SQSMessage) {
 	for len(batch) > 0 {
 		payload, n, err := encodeBatch(batch)
 		if err != nil {
-			s.log.Error("encode batch", slog.String("function", m.Function), slog.String("error", err.Error()))
+			s.log.ErrorContext(ctx, "encode batch", slog.String("function", m.Function), slog.String("error", err.Error()))
 			return
 		}
 		part := batch[:n]
@@ -197,7 +197,7 @@ func (m *mapping) process(ctx context.Context, batch []events.SQSMessage) {
 		done := part
 		if m.ReportBatchItemFailures {
 			if done, err = succeeded(part, result.Payload); err != nil {
-				s.log.Error("batch result", slog.String("function", m.Function), slog.String("request_id", result.RequestID), slog.String("error", err.Error()))
+				s.log.ErrorContext(ctx, "batch result", slog.String("function", m.Function), slog.String("request_id", result.RequestID), slog.String("error", err.Error()))
 				continue
 			}
 		}
@@ -209,7 +209,7 @@ func (m *mapping) process(ctx context.Context, batch []events.SQSMessage) {
 			}
 			done = done[n:]
 			if err := s.opts.Queues.Delete(ctx, m.QueueARN, receipts); err != nil {
-				s.log.Error("delete messages", slog.String("function", m.Function), slog.String("error", err.Error()))
+				s.log.ErrorContext(ctx, "delete messages", slog.String("function", m.Function), slog.String("error", err.Error()))
 			}
 		}
 	}

@@ -105,7 +105,10 @@ func (b *bucket) list(l listing, from string) page {
 // successor returns the least string above all that start with prefix; there
 // is none if prefix is all 0xFF.
 func successor(prefix string) (string, bool) {
-	b := []byte(strings.TrimRight(prefix, "\xff"))
+	b := []byte(prefix)
+	for len(b) > 0 && b[len(b)-1] == 0xff {
+		b = b[:len(b)-1]
+	}
 	if len(b) == 0 {
 		return "", false
 	}

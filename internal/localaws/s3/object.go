@@ -37,7 +37,7 @@ func (s *Service) Get(_ context.Context, principal *iam.Principal, bucketName, k
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close() //nolint:errcheck // only read
+	defer body.Close()
 	out := make([]byte, o.Size)
 	if _, err := io.ReadFull(io.NewSectionReader(body, 0, o.Size), out); err != nil {
 		return nil, fmt.Errorf("read object: %w", err)
@@ -146,7 +146,7 @@ func (s *Service) getObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // only read
+	defer body.Close()
 	h := w.Header()
 	h.Set("ETag", quoted(o.ETag))
 	h.Set("Last-Modified", o.modified().UTC().Format(http.TimeFormat))

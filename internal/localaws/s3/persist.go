@@ -80,7 +80,7 @@ func (s *Service) sweep() error {
 				return err
 			}
 			id := filepath.Base(file)
-			if uuid.Validate(id) != nil || file != filepath.Join(name, id[:2], id) || used[file] {
+			if !isUUID(id) || file != filepath.Join(name, id[:2], id) || used[file] {
 				return nil
 			}
 			return os.Remove(path)
@@ -91,3 +91,5 @@ func (s *Service) sweep() error {
 	}
 	return nil
 }
+
+func isUUID(s string) bool { return uuid.Validate(s) == nil }

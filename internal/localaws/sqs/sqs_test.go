@@ -226,8 +226,10 @@ func TestReceiverChoosesAttributes(t *testing.T) {
 		return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &v}
 	}
 	for range 2 {
-		if _, err := s.SendMessage(t.Context(), &awssqs.SendMessageInput{QueueUrl: &s.url, MessageBody: aws.String("x"),
-			MessageAttributes: map[string]types.MessageAttributeValue{"a.one": text("1"), "a.two": text("2"), "b": text("3")}}); err != nil {
+		if _, err := s.SendMessage(t.Context(), &awssqs.SendMessageInput{
+			QueueUrl: &s.url, MessageBody: aws.String("x"),
+			MessageAttributes: map[string]types.MessageAttributeValue{"a.one": text("1"), "a.two": text("2"), "b": text("3")},
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

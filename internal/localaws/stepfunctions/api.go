@@ -50,7 +50,8 @@ func refuse(code, format string, args ...any) error {
 }
 
 // page cuts one page out of n entries: the bounds and the token of the next.
-func page(n int, size int, token string, most int) (from, to int, next string, err error) {
+func page(n, size int, token string) (from, to int, next string, err error) {
+	const most = 1000
 	if token != "" {
 		raw, err := base64.StdEncoding.DecodeString(token)
 		if err == nil {

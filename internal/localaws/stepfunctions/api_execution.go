@@ -217,7 +217,7 @@ func (s *Service) listExecutions(call *wire.Call) (any, error) {
 	}
 	all = slices.DeleteFunc(all, func(x *execution) bool { return in.StatusFilter != "" && x.status() != in.StatusFilter })
 	slices.SortFunc(all, func(a, b *execution) int { return cmp.Compare(b.id, a.id) }) // newest first
-	from, to, next, err := page(len(all), in.MaxResults, in.NextToken, 1000)
+	from, to, next, err := page(len(all), in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +264,7 @@ func (s *Service) getExecutionHistory(call *wire.Call) (any, error) {
 		events = slices.Clone(events)
 		slices.Reverse(events)
 	}
-	from, to, next, err := page(len(events), in.MaxResults, in.NextToken, 1000)
+	from, to, next, err := page(len(events), in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

@@ -189,7 +189,7 @@ func (s *Service) listStateMachines(call *wire.Call) (any, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b *machine) int { return cmp.Compare(a.name, b.name) })
-	from, to, next, err := page(len(all), in.MaxResults, in.NextToken, 1000)
+	from, to, next, err := page(len(all), in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

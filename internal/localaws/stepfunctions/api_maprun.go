@@ -92,7 +92,7 @@ func (s *Service) listMapRuns(call *wire.Call) (any, error) {
 	}
 	x.mu.Unlock()
 	slices.SortFunc(all, func(a, b *mapRun) int { return cmp.Or(b.started.Compare(a.started), cmp.Compare(a.arn, b.arn)) })
-	from, to, next, err := page(len(all), in.MaxResults, in.NextToken, 1000)
+	from, to, next, err := page(len(all), in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

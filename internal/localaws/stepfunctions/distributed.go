@@ -170,7 +170,7 @@ func (f *frame) startRun(ev *evaluation, p *plan, arn string, input json.RawMess
 		if fail != nil {
 			return fail
 		}
-		return f.childInputs(ev, run, p, m, items, source, input)
+		return f.childInputs(ev, run, p, m, items, source)
 	}()
 	if f.ctx.Err() != nil {
 		return nil, errStopped
@@ -185,7 +185,7 @@ func (f *frame) startRun(ev *evaluation, p *plan, arn string, input json.RawMess
 }
 
 // childInputs applies selector and batcher.
-func (f *frame) childInputs(ev *evaluation, run *mapRun, p *plan, m *mapping, items []json.RawMessage, source string, input json.RawMessage) *failure {
+func (f *frame) childInputs(ev *evaluation, run *mapRun, p *plan, m *mapping, items []json.RawMessage, source string) *failure {
 	run.items = len(items)
 	if m.selector != nil {
 		for i, item := range items {

@@ -101,7 +101,8 @@ func TestCampaign(t *testing.T) {
 		counts := func() (c struct {
 			Status          string
 			ExecutionCounts map[string]int
-		}) {
+		},
+		) {
 			if err := do(t, s, "DescribeMapRun", map[string]any{"mapRunArn": runs.MapRuns[0].MapRunArn}, &c); err != nil {
 				t.Fatal(err)
 			}

@@ -68,17 +68,16 @@ func (p *properties) samPolicyList() []iam.Statement {
 }
 
 func (r *resolver) samPolicy(path string, v map[string]any) []iam.Statement {
-	for _, name := range slices.Sorted(maps.Keys(v)) {
-		policy, ok := samPolicies[name]
-		if !ok || len(v) != 1 {
-			break
-		}
+	names := slices.Sorted(maps.Keys(v))
+	if len(names) == 1 && samPolicies[names[0]].resource != nil {
+		name := names[0]
+		policy := samPolicies[name]
 		args := r.read(path, v).object(name)
 		value := args.required(policy.parameter)
 		args.done()
 		return []iam.Statement{{Effect: "Allow", Actions: policy.actions, Resources: []string{policy.resource(r.opts, value)}}}
 	}
-	r.fail(path, "%q is not one known policy template", slices.Sorted(maps.Keys(v)))
+	r.fail(path, "%q is not one known policy template", names)
 	return nil
 }
 

@@ -10,12 +10,12 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -107,15 +107,22 @@ func FromContext(ctx context.Context) *Call {
 	return &Call{}
 }
 
+// maxHint is the largest length that a request's header is believed: no request
+// of a JSON protocol is larger.
+const maxHint = 16 << 20
+
 // ServeJSON runs one JSON-protocol call against s and writes the response.
 // version is "1.0" or "1.1", as the request's content type says.
 func ServeJSON(w http.ResponseWriter, r *http.Request, s Service, call *Call) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
+	var body bytes.Buffer
+	if known := r.ContentLength; known > 0 && known < maxHint {
+		body.Grow(int(known) + bytes.MinRead) // ReadFrom wants room for one more read
+	}
+	if _, err := body.ReadFrom(r.Body); err != nil {
 		WriteJSONError(w, call, "1.0", Errorf(http.StatusBadRequest, "SerializationException", "the request body could not be read"))
 		return
 	}
-	call.Body = body
+	call.Body = body.Bytes()
 	version := "1.0"
 	if strings.Contains(r.Header.Get("Content-Type"), "json-1.1") {
 		version = "1.1"
@@ -126,7 +133,11 @@ func ServeJSON(w http.ResponseWriter, r *http.Request, s Service, call *Call) {
 		return
 	}
 	payload := []byte("{}")
-	if out != nil {
+	switch out := out.(type) {
+	case nil:
+	case Raw:
+		payload = out
+	default:
 		if payload, err = json.Marshal(out); err != nil {
 			WriteJSONError(w, call, version, fmt.Errorf("encode response: %w", err))
 			return

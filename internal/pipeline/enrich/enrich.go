@@ -288,7 +288,7 @@ func (c *chunk) askRow(ctx context.Context, i int) (waits bool, err error) {
 			c.postpone(fault.RetryAfter(err)) // the provider works on it: this row alone waits
 			return true, nil
 		case ctx.Err() != nil && !c.hasLost():
-			return waits, nil // out of time: the caller says so
+			return waits, nil //nolint:nilerr // out of time, which the caller says; the answer of this question was not charged or is in the cache
 		default:
 			c.stop()
 			return waits, err

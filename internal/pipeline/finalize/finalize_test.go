@@ -174,8 +174,14 @@ func TestARunWithoutRowsCompletes(t *testing.T) {
 func TestEveryRowOfAFailedChunkIsCounted(t *testing.T) {
 	t.Parallel()
 	rows := []domain.Row{
-		{State: domain.InWork, Calls: []domain.Call{{Provider: "hunter"}}}, {State: domain.Queued}, {State: domain.Rejected},
-		{State: domain.Duplicate}, {State: domain.Suppressed}, {State: domain.Qualified}, {State: domain.Review}, {State: domain.Held},
+		{State: domain.InWork, Calls: []domain.Call{{Provider: "hunter"}}},
+		{State: domain.Queued},
+		{State: domain.Rejected},
+		{State: domain.Duplicate},
+		{State: domain.Suppressed},
+		{State: domain.Qualified},
+		{State: domain.Review},
+		{State: domain.Held},
 	}
 	want := store.Chunk{
 		Name: "s0000-00001", Enriched: 1, Failure: "Unavailable",

@@ -41,8 +41,13 @@ func TestThePlanRespectsWhoOwnsAField(t *testing.T) {
 		diff   []push.Diff
 	}{
 		{name: "a new contact gets everything", action: push.Create, diff: []push.Diff{
-			{Field: "company", To: "X"}, {Field: "email", To: "Ann1@x.example"}, {Field: "first_name", To: "Ann"}, {Field: "last_name", To: "Lee1"},
-			{Field: "score", To: "88"}, {Field: "stage", To: "lead"}, {Field: "title", To: "CTO"},
+			{Field: "company", To: "X"},
+			{Field: "email", To: "Ann1@x.example"},
+			{Field: "first_name", To: "Ann"},
+			{Field: "last_name", To: "Lee1"},
+			{Field: "score", To: "88"},
+			{Field: "stage", To: "lead"},
+			{Field: "title", To: "CTO"},
 		}},
 		{name: "nothing differs", held: full, id: row.LeadID, email: "Ann1@x.example", action: push.Skip},
 		{

@@ -126,9 +126,14 @@ func (s *Server) filter(q query) *filter {
 	f := &filter{s: s, q: q, companies: map[int]bool{}}
 	m := s.market
 	if len(q.titles) > 0 {
+		wordings := make([]market.Wording, len(q.titles))
+		for i, t := range q.titles {
+			wordings[i] = market.ReadWording(t)
+		}
 		f.titles = make([]bool, m.Titles())
 		for i := range f.titles {
-			f.titles[i] = slices.ContainsFunc(q.titles, func(t string) bool { return m.Title(i).Matches(t, q.similar) })
+			title := m.Title(i)
+			f.titles[i] = slices.ContainsFunc(wordings, func(w market.Wording) bool { return title.Matches(w, q.similar) })
 		}
 	}
 	if len(q.locations) > 0 {

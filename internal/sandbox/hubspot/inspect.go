@@ -101,7 +101,7 @@ func (s *Server) Associations() []Association {
 	defer s.mu.Unlock()
 	list := make([]Association, len(s.links))
 	for l, i := range s.links {
-		list[i] = Association{ContactID: l.ContactID, CompanyID: l.CompanyID, Primary: l.Primary}
+		list[i] = Association(l)
 	}
 	return list
 }

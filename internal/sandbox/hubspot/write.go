@@ -141,7 +141,7 @@ func checkUpsert(t *table, inputs []upsertInput) (traced bool, fail *failure) {
 func (t *table) checkNames(props map[string]value) *failure {
 	for _, name := range slices.Sorted(maps.Keys(props)) {
 		p, ok := t.props[name]
-		code, message := "", ""
+		var code, message string
 		switch {
 		case !ok:
 			code, message = "PROPERTY_DOESNT_EXIST", fmt.Sprintf("Property %q does not exist", name)

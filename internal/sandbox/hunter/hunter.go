@@ -26,6 +26,7 @@ const (
 type Options struct {
 	Credits int         // of the billing period; zero: ten million
 	Price   money.Micro // of one credit; zero: [CreditPrice]
+	Prompt  bool        // checks are done when they are asked for: no 202 and 222
 }
 
 // Server is the simulator. Make one with [New].
@@ -36,6 +37,7 @@ type Server struct {
 	key     string
 	credits int
 	price   money.Micro
+	prompt  bool
 	mux     *http.ServeMux
 
 	mu    sync.Mutex
@@ -45,7 +47,7 @@ type Server struct {
 // New returns the simulator, which accepts the key.
 func New(m *market.Market, front *upstream.Server, key string, o Options) *Server {
 	s := &Server{
-		market: m, source: m.Source("hunter"), front: front, key: key, credits: o.Credits, price: o.Price,
+		market: m, source: m.Source("hunter"), front: front, key: key, credits: o.Credits, price: o.Price, prompt: o.Prompt,
 		mux: http.NewServeMux(), asked: map[string]int{},
 	}
 	if s.credits == 0 {

@@ -332,3 +332,26 @@ func TestAccountCountsHalfCredits(t *testing.T) {
 		t.Errorf("%d checks cost %d", n, got)
 	}
 }
+
+func TestPromptChecksAreDoneWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	slow, prompt := start(t, nil, hunter.Options{}), start(t, nil, hunter.Options{Prompt: true})
+	waited := 0
+	for p := range 1000 {
+		email := slow.market.Email(p)
+		if email == "" || slow.market.Person(p).OptOut {
+			continue
+		}
+		want := slow.verify(email)
+		for want.Status != http.StatusOK {
+			waited++
+			want = slow.verify(email)
+		}
+		if got := prompt.verify(email); got.Status != http.StatusOK || got.Data.Status != want.Data.Status {
+			t.Fatalf("a prompt check = %d %q, want the verdict %q at once", got.Status, got.Data.Status, want.Data.Status)
+		}
+	}
+	if waited == 0 {
+		t.Error("no check would have taken its time")
+	}
+}

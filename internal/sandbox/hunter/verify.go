@@ -52,6 +52,7 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 	}
 	share := temper(email)
 	switch {
+	case s.prompt:
 	case share < runningShare:
 		// Still running: may be asked again as often as one likes, and is
 		// counted once, with the result.

@@ -175,7 +175,7 @@ func (m *Market) CompanyByDomain(domain string) (int, bool) {
 
 // CompanyByName finds a company by its name, with or without a legal form.
 func (m *Market) CompanyByName(name string) (int, bool) {
-	words := strings.Fields(strings.NewReplacer(",", " ", ".", "").Replace(name))
+	words := strings.Fields(strings.ReplaceAll(strings.ReplaceAll(name, ",", " "), ".", ""))
 	if len(words) < 2 {
 		return 0, false
 	}

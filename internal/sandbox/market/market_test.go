@@ -344,7 +344,7 @@ func TestTitleSearch(t *testing.T) {
 	found := func(search string, similar bool) map[string]bool {
 		out := map[string]bool{}
 		for i := range m.Titles() {
-			if m.Title(i).Matches(search, similar) {
+			if m.Title(i).Matches(market.ReadWording(search), similar) {
 				out[m.Title(i).Text] = true
 			}
 		}

@@ -95,7 +95,8 @@ func (m *Market) livesIn(p, home int) (country, city int) {
 func (m *Market) firstTitle(p, home int) int {
 	slot := p - int(m.starts[home])
 	kind := m.industries[m.industryOf(home)].mix
-	family, level := General, ""
+	family := General
+	var level string
 	switch {
 	case slot == 0:
 		level = []string{"founder", "c_suite", "c_suite", "owner"}[m.below(4, fPersonLevel, p, 0)]

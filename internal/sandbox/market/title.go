@@ -1,6 +1,9 @@
 package market
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Family is a line of work.
 type Family string
@@ -38,8 +41,10 @@ type Title struct {
 	Family Family
 	Level  string // owner founder c_suite vp head director manager senior entry
 	Kind   Kind
-	Rank   float64 // of the level: entry 0, senior 1, manager 2, director 3, head 3.3, vp 4, c_suite 5
-	lower  string
+	Rank   float64  // of the level: entry 0, senior 1, manager 2, director 3, head 3.3, vp 4, c_suite 5
+	words  []string // of the text, lower case
+	means  wanted   // what the text says, assistants and advisors included
+	known  bool     // means says something
 }
 
 // rank orders the levels of a title.
@@ -66,7 +71,8 @@ func titles() []Title {
 	var all []Title
 	add := func(f Family, level string, kind Kind, texts ...string) {
 		for _, t := range texts {
-			all = append(all, Title{Text: t, Family: f, Level: level, Kind: kind, Rank: rank(level), lower: strings.ToLower(t)})
+			means, known := read(t)
+			all = append(all, Title{Text: t, Family: f, Level: level, Kind: kind, Rank: rank(level), words: words(t), means: means, known: known})
 		}
 	}
 	add(General, "founder", Employee, "Founder & CEO", "Co-Founder", "Founder")
@@ -151,7 +157,15 @@ type wanted struct {
 // read understands a title as a person would who knows the trade; ok is false
 // for words that the market does not know.
 func read(text string) (w wanted, ok bool) {
-	t := " " + strings.NewReplacer(",", " ", ".", "", "/", " ", "&", " ", "-", " ").Replace(strings.ToLower(text)) + " "
+	t := " " + strings.Map(func(r rune) rune {
+		switch r {
+		case ',', '/', '&', '-':
+			return ' '
+		case '.':
+			return -1
+		}
+		return r
+	}, strings.ToLower(text)) + " "
 	has := func(words ...string) bool {
 		for _, word := range words {
 			if strings.Contains(t, " "+word+" ") {
@@ -217,40 +231,44 @@ func read(text string) (w wanted, ok bool) {
 	return w, true
 }
 
+// Wording is a title in a search, understood once for all titles that it is
+// compared with.
+type Wording struct {
+	words []string
+	means wanted
+	known bool
+}
+
+// ReadWording understands a title in a search.
+func ReadWording(search string) Wording {
+	w := Wording{words: words(search)}
+	w.means, w.known = read(search)
+	return w
+}
+
 // Matches reports whether a search for a wording finds this title. A plain
 // search wants all its words; a search for similar titles also takes other
 // words for about the same post.
-func (t Title) Matches(search string, similar bool) bool {
-	if containsWords(t.lower, strings.ToLower(search)) {
+func (t Title) Matches(search Wording, similar bool) bool {
+	if t.hasAll(search.words) {
 		return true
-	}
-	if !similar {
-		return false
-	}
-	w, ok := read(search)
-	if !ok {
-		return false
 	}
 	// The search index understands words, not people: it reads the title as it
 	// stands, assistants and advisors included, and "Director of Engineering"
 	// of a hotel like that of a software company.
-	mine, ok := read(t.Text)
-	return ok && mine.family == w.family && mine.rank >= w.rank-0.5 && mine.rank <= w.rank+1
+	return similar && search.known && t.known && t.means.family == search.means.family &&
+		t.means.rank >= search.means.rank-0.5 && t.means.rank <= search.means.rank+1
 }
 
-func containsWords(text, words string) bool {
-	fields := func(s string) []string {
-		return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" ,/&-", r) })
-	}
-	have := fields(text)
-	for _, w := range fields(words) {
-		found := w == "of"
-		for _, h := range have {
-			found = found || h == w
-		}
-		if !found {
+func (t Title) hasAll(wanted []string) bool {
+	for _, w := range wanted {
+		if w != "of" && !slices.Contains(t.words, w) {
 			return false
 		}
 	}
 	return true
+}
+
+func words(text string) []string {
+	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(" ,/&-", r) })
 }

@@ -117,7 +117,7 @@ func (r *request) readInput(raw json.RawMessage) bool {
 // checkTokens counts tokens and applies the two token limits.
 func (r *request) checkTokens() *refusal {
 	for i := range r.count() {
-		n := 0
+		var n int
 		if r.texts != nil {
 			n = tokens(r.texts[i])
 		} else {

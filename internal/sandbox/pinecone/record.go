@@ -108,6 +108,16 @@ type saved struct {
 
 // commit journals and applies new versions of vectors in one namespace.
 func (s *Server) commit(name string, records []*record, now time.Time) error {
+	if s.opts.Journal != nil {
+		if err := s.opts.Journal.Append(service, entryOf(name, records)); err != nil {
+			return errInternal
+		}
+	}
+	s.apply(name, records, now)
+	return nil
+}
+
+func entryOf(name string, records []*record) entry {
 	e := entry{Namespace: name}
 	for _, r := range records {
 		if r.gone {
@@ -116,13 +126,7 @@ func (s *Server) commit(name string, records []*record, now time.Time) error {
 			e.Put = append(e.Put, saved{ID: r.id, Values: pack(r.values), Metadata: r.metadata})
 		}
 	}
-	if s.opts.Journal != nil {
-		if err := s.opts.Journal.Append(service, e); err != nil {
-			return errInternal
-		}
-	}
-	s.apply(name, records, now)
-	return nil
+	return e
 }
 
 func (s *Server) apply(name string, records []*record, now time.Time) {

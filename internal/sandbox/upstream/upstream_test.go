@@ -289,7 +289,7 @@ func TestServedBehindAListener(t *testing.T) {
 	}
 	front.Dial().SetOutage(true)
 	defer func() {
-		if got := recover(); got != http.ErrAbortHandler {
+		if got, _ := recover().(error); !errors.Is(got, http.ErrAbortHandler) {
 			t.Errorf("an outage ended with %v, want the connection aborted", got)
 		}
 	}()
