@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/fxamacker/cbor/v2"
 
 	"github.com/messageai/sluice/internal/fault"
 )
@@ -35,7 +36,7 @@ type Store struct {
 	seal *sealer
 
 	packer *packer
-	rows   compact
+	rows   cbor.EncMode
 }
 
 // New makes a store on cfg. It does no I/O.
@@ -43,9 +44,18 @@ func New(cfg aws.Config, opts Options) *Store {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), opts: opts, packer: newPacker()}
+	s := &Store{db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), opts: opts, packer: newPacker(), rows: exactTimes()}
 	s.seal = &sealer{store: s, kms: kms.NewFromConfig(cfg), turn: make(chan struct{}, 1), keys: map[string]*dataKey{}}
 	return s
+}
+
+// exactTimes keeps times to the nanosecond: receipts are recomputed from them.
+func exactTimes() cbor.EncMode {
+	mode, err := cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode()
+	if err != nil {
+		panic(err) // only options that contradict one another fail
+	}
+	return mode
 }
 
 type item = map[string]types.AttributeValue

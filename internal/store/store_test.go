@@ -361,3 +361,34 @@ func TestAnAPIKeyEndsWithItsLife(t *testing.T) {
 		}
 	})
 }
+
+func TestRowsComeBackAsTheyWere(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		at := time.Date(2026, 11, 22, 9, 30, 0, 123456789, time.UTC)
+		cosine := 0.1234567890123
+		want := []domain.Row{
+			{Prospect: domain.Prospect{ID: "p_1"}, State: domain.Queued},
+			{
+				Prospect: domain.Prospect{
+					ID: "p_2", Source: "apollo", SeenAt: at, Person: domain.Person{FirstName: "Zoë"}, Company: domain.Company{Employees: 240, RevenueUSD: 1 << 40},
+					Signals: []domain.Signal{{Kind: "funding", At: at}}, Provenance: map[string]domain.Provenance{"person.title": {Source: "apollo", FetchedAt: at}},
+				},
+				State: domain.Qualified, Score: &domain.Receipt{Score: 1.0 / 3, Criteria: []domain.Criterion{{Name: "title", Match: 2.0 / 3, Cosine: &cosine}}, At: at},
+				Calls: []domain.Call{{Provider: "hunter", Cost: 24_500}}, Missing: map[string]string{"email": "none"},
+			},
+		}
+		if err := s.PutRows(t.Context(), "acme", "k", want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Rows(t.Context(), "acme", "k")
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("rows: %v (-want +got):\n%s", err, diff)
+		}
+		if _, err := s.Rows(t.Context(), "rival", "k"); err == nil {
+			t.Error("another team opened the rows")
+		}
+		if _, err := s.Rows(t.Context(), "acme", "none"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("rows that do not exist = %v, want NotFound", err)
+		}
+	})
+}

@@ -223,8 +223,12 @@ func (w *Worker) wait(ctx context.Context, m Message, d time.Duration) error {
 
 func (w *Worker) again(ctx context.Context, m Message, d time.Duration) error {
 	m.Hops++
-	if m.Hops > maxHops && m.Token != "" {
-		return w.Answers.Fail(ctx, m.Token, fault.Unavailable, "the step waited too often without getting anywhere")
+	if m.Hops > maxHops {
+		stuck := fault.New(fault.Unavailable, "task.again", "the step waited too often without getting anywhere")
+		if m.Token == "" {
+			return stuck // comes again as it is, until it is a dead letter
+		}
+		return w.Answers.Fail(ctx, m.Token, fault.Unavailable, stuck.Message)
 	}
 	body, err := json.Marshal(m)
 	if err != nil {

@@ -420,3 +420,14 @@ func TestMessagesStayAsTheStateMachineSendsThem(t *testing.T) {
 		t.Errorf("%s became %s, %v", body, got, err)
 	}
 }
+
+func TestAMessageNobodyWaitsForGivesUpToo(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		m := message()
+		m.Token, m.Hops = "", 500
+		if !w.handle(t, record(t, m), fails(&fault.Error{Kind: fault.RateLimited, Op: "test.push", RetryAfter: time.Minute})) || len(w.sent) != 0 {
+			t.Errorf("after 500 times it was sent again %d times; it belongs with the dead letters", len(w.sent))
+		}
+	})
+}

@@ -372,3 +372,58 @@ func TestSuppressingAPaidRowDoesNotHideItsPrice(t *testing.T) {
 		w.check(t, rows, w.finish(t, w.database()))
 	})
 }
+
+// A killed worker's lost answer was charged, whether or not anybody gets to
+// ask again.
+func TestALostAnswerThatNobodyAsksForAgainIsPaidFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		w.free = true
+		rows := w.mailChunk(1)
+		w.put(t, rows)
+		w.plan = func(_ int, op string) mishap {
+			if strings.HasPrefix(op, "provider: ") {
+				return killAfter
+			}
+			return ""
+		}
+		if err := w.once(t.Context(), w.mailbox()); err == nil {
+			t.Fatal("the worker should have died")
+		}
+		w.plan = nil
+		w.fail = func(string) error { return fault.New(fault.QuotaExhausted, "test.find", "no more") }
+		w.check(t, rows, w.finish(t, w.mailbox()))
+	})
+}
+
+// Rows whose answer is hours away do not keep a chunk from its end, however
+// many they are.
+func TestAChunkDoesNotWaitForSlowMailServers(t *testing.T) {
+	t.Parallel()
+	for _, free := range []bool{true, false} {
+		t.Run(fmt.Sprintf("repeats free %t", free), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(1)
+				w.free = free
+				var rows []domain.Row
+				for n := range 20 {
+					email := fmt.Sprintf("ann%d@slow.example", n)
+					w.stuck[email] = n < 12
+					rows = append(rows, domain.Row{State: domain.InWork, Prospect: domain.Prospect{
+						ID: id(n), Source: "apollo", Contact: domain.Contact{Email: email},
+					}})
+				}
+				w.put(t, rows)
+				out := w.finish(t, w.mailbox())
+				w.check(t, rows, out)
+				for n, row := range out {
+					if checked := row.Prospect.Contact.EmailStatus == domain.EmailSafe; checked != (n >= 12) {
+						t.Errorf("row %d: checked %t, missing %v", n, checked, row.Missing)
+					}
+				}
+			})
+		})
+	}
+}

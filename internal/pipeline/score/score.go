@@ -198,6 +198,9 @@ func (s *Stage) see(ctx context.Context, ref domain.Ref, rows []domain.Row, run 
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(out) != len(texts) {
+		return nil, nil, fault.New(fault.BadResponse, "score.see", "the embedder answered for another number of texts than were sent")
+	}
 	for n, i := range of {
 		vectors[i], seen[i] = out[n], lens.See(out[n])
 	}

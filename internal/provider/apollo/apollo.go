@@ -61,7 +61,7 @@ func Prices(s provider.Settings) (money.Table, error) {
 func prices(credit money.Micro) money.Table {
 	free := money.Price{Units: 1, Per: "call"}
 	return money.Table{
-		Date: "2026-08-13", Source: "contracts/enrichment.md section 3; price of a credit unconfirmed",
+		Date: "2026-08-13", Source: "vendor documentation as read in 2026-11; price of a credit unconfirmed",
 		Operations: map[string]money.Price{
 			provider.OpDiscover:     free,
 			provider.OpFindPeople:   free,

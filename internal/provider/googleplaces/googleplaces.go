@@ -37,7 +37,7 @@ func Definition() provider.Definition {
 			},
 		},
 		Prices: money.Table{
-			Date: "2026-06-30", Source: "contracts/discovery.md section 1.8: Enterprise tier, first volume tier, US",
+			Date: "2026-06-30", Source: "vendor documentation as read in 2026-11: Enterprise tier, first volume tier, US",
 			Operations: map[string]money.Price{
 				provider.OpDiscover: {Unit: 35_000, Units: 1, Per: "call"},
 				opEnrichCompany:     {Unit: 20_000, Units: 1, Per: "call"},

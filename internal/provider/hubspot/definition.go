@@ -31,10 +31,10 @@ func Definition() provider.Definition {
 		Quotas: []provider.Quota{{
 			Group: "api", Operations: []string{opProperties, opRead, opUpsert, opUpdate, opAssociate},
 			Rate: 90, Per: 10 * time.Second, Burst: 10,
-			Note: "service key on Free and Starter, usage guidelines 2026; 190 on Professional and above (contracts/crm.md 1.8)",
+			Note: "service key on Free and Starter, usage guidelines 2026; 190 on Professional and above (vendor documentation as read in 2026-11)",
 		}},
 		Prices: money.Table{
-			Date: "2026-11-22", Source: "contracts/crm.md 1.8: calls are limited, not priced",
+			Date: "2026-11-22", Source: "vendor documentation as read in 2026-11: calls are limited, not priced",
 			Operations: map[string]money.Price{opProperties: free, opRead: free, opUpsert: free, opUpdate: free, opAssociate: free},
 		},
 		// The account is the customer's own: what it holds is theirs.

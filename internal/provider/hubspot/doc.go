@@ -1,5 +1,5 @@
 // Package hubspot pushes leads into HubSpot's CRM through its dated REST API
-// (contracts/crm.md, section 1; https://developers.hubspot.com/docs/api-reference).
+// (vendor documentation as read in 2026-11; https://developers.hubspot.com/docs/api-reference).
 //
 // Every contact carries our lead id and every company our account id in a
 // property with unique values; the batch upsert uses that property as its key,

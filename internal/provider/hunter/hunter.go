@@ -66,7 +66,7 @@ func Prices(s provider.Settings) (money.Table, error) {
 
 func prices(credit money.Micro) money.Table {
 	return money.Table{
-		Date: "2026-05-25", Source: "contracts/enrichment.md section 5",
+		Date: "2026-05-25", Source: "vendor documentation as read in 2026-11",
 		Operations: map[string]money.Price{
 			provider.OpFindEmail:   {Unit: credit, Units: creditsPerAddress, Per: "credit"},
 			provider.OpVerifyEmail: {Unit: credit, Units: creditsPerCheck, Per: "credit"},

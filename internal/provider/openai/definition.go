@@ -29,7 +29,7 @@ type model struct {
 	price   money.Micro // of a million tokens
 }
 
-// models are the models on offer, with prices of contracts/enrichment.md.
+// models are the models on offer, with prices of the vendor documentation as read in 2026-11
 func models() map[string]model {
 	return map[string]model{
 		"text-embedding-3-small": {dims: 1536, shorten: true, price: 20_000},
@@ -53,13 +53,13 @@ func Definition() provider.Definition {
 		BaseURL:      "https://api.openai.com/v1",
 		Quotas: []provider.Quota{{
 			Group: "embeddings", Operations: []string{provider.OpEmbed}, Rate: 2950, Per: time.Minute, Burst: 50,
-			Note: "requests a minute of usage tier 1; limits are read from the account page (contracts/enrichment.md 8)",
+			Note: "requests a minute of usage tier 1; limits are read from the account page (vendor documentation as read in 2026-11)",
 		}},
 		Prices: prices(models()[defaultModel]),
 		// Output belongs to the customer; the inputs are the customer's own texts.
 		Terms: provider.Terms{
 			MayStore: true, MayScore: true, MayExport: true, MayJoin: true,
-			Source: "OpenAI terms of use: the customer owns the output; retention of inputs by contract (contracts/enrichment.md 8, Terms)",
+			Source: "OpenAI terms of use: the customer owns the output; retention of inputs by contract (vendor documentation as read in 2026-11; Terms)",
 		},
 		Status: provider.Active,
 	}
@@ -77,7 +77,7 @@ func Prices(s provider.Settings) (money.Table, error) {
 
 func prices(m model) money.Table {
 	return money.Table{
-		Date: "2026-11-22", Source: "contracts/enrichment.md section 8",
+		Date: "2026-11-22", Source: "vendor documentation as read in 2026-11",
 		Operations: map[string]money.Price{
 			provider.OpEmbed: {Unit: m.price, Units: float64(tokenLimit) / million, Per: "1M tokens"},
 		},

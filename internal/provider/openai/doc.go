@@ -1,5 +1,5 @@
 // Package openai embeds texts with OpenAI's embeddings endpoint
-// (contracts/enrichment.md, section 8), through the client
+// (vendor documentation as read in 2026-11), through the client
 // github.com/sashabaranov/go-openai on top of our transport.
 //
 // Things to know:

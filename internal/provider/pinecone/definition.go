@@ -40,12 +40,12 @@ func Definition() provider.Definition {
 		SecretFields: []string{"apiKey"},
 		BaseURL:      "https://api.pinecone.io",
 		Quotas: []provider.Quota{
-			second(opUpsert, "per namespace; taken as per key, which is stricter (contracts/enrichment.md 9, Limits)"),
+			second(opUpsert, "per namespace; taken as per key, which is stricter (vendor documentation as read in 2026-11; Limits)"),
 			second(opQuery, "per namespace; taken as per key, which is stricter"),
 			second(opDelete, "per namespace; taken as per key, which is stricter"),
 		},
 		Prices: money.Table{
-			Date: "2026-11-22", Source: "contracts/enrichment.md 9, Price: Standard plan, upper end of what is reported",
+			Date: "2026-11-22", Source: "vendor documentation as read in 2026-11, Price: Standard plan, upper end of what is reported",
 			Operations: map[string]money.Price{
 				opUpsert: {Unit: 4_500_000, Units: float64(writeUnits(2<<20)) / million, Per: "1M write units"},
 				opDelete: {Unit: 4_500_000, Units: float64(writeUnits(0)) / million, Per: "1M write units"},

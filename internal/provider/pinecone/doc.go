@@ -1,5 +1,5 @@
 // Package pinecone keeps vectors in a Pinecone index, a namespace for each team
-// (contracts/enrichment.md, section 9), through the client
+// (vendor documentation as read in 2026-11), through the client
 // github.com/pinecone-io/go-pinecone/v5 on top of our transport.
 //
 // Things to know:

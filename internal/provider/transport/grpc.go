@@ -60,7 +60,7 @@ func (c *Client) withKey(ctx context.Context, secret map[string]string) context.
 
 // grpcFault maps a gRPC status. Nothing of its message is kept, but whether it
 // speaks of a monthly allowance: Pinecone answers RESOURCE_EXHAUSTED both for
-// too fast and for used up (contracts/enrichment.md, section 9, 2026-11).
+// too fast and for used up (vendor documentation as read in 2026-11).
 func (c *Client) grpcFault(ctx context.Context, call Call, st *status.Status) error {
 	e := &fault.Error{Op: c.opts.Name + "." + call.Op, Provider: c.opts.Name, RetryAfter: retryInfo(st)}
 	switch st.Code() {

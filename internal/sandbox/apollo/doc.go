@@ -1,6 +1,6 @@
 // Package apollo simulates Apollo.io's REST API (https://api.apollo.io/api/v1):
 // people search, people match, bulk match, usage and profile, on the wire
-// format of contracts/enrichment.md section 3. It imports market, upstream and
+// format of vendor documentation as read in 2026-11. It imports market, upstream and
 // money; it is not an adapter and knows nothing of internal/provider.
 //
 // It is stricter than the provider where the contract leaves a choice: a

@@ -1,5 +1,5 @@
 // Package hubspot simulates HubSpot's CRM API on its own wire format
-// (contracts/crm.md, section 1): contacts and companies with batch upsert, batch
+// (vendor documentation as read in 2026-11): contacts and companies with batch upsert, batch
 // read, single create, read and patch, search with a lagging index, contact to
 // company associations, and property definitions, under the dated versions
 // 2026-03 and 2026-09.

@@ -7,7 +7,7 @@ import (
 )
 
 // Limits are the account's rate limits. Zero means the documented figure of a
-// Professional account (contracts/crm.md, section 1.8), negative no limit.
+// Professional account (vendor documentation as read in 2026-11), negative no limit.
 type Limits struct {
 	TenSecondly int // calls in any ten seconds; 190
 	Daily       int // calls between two midnights, UTC; 625,000

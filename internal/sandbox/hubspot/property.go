@@ -46,7 +46,7 @@ var (
 )
 
 // maxUnique is how many unique properties an object type may have (secondary
-// source, contracts/crm.md section 1.9).
+// source, vendor documentation as read in 2026-11).
 const maxUnique = 10
 
 func (s *Server) listProperties(rt routed) (int, any, *failure) {

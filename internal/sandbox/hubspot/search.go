@@ -88,7 +88,7 @@ func (s *Server) search(rt routed, r *http.Request) (int, any, *failure) {
 }
 
 // checkSearch applies defaults and limits: 5 groups of 6 filters, 18 in all,
-// 200 a page, 10,000 results (contracts/crm.md, section 1.6).
+// 200 a page, 10,000 results (vendor documentation as read in 2026-11).
 func checkSearch(t *table, in *searchRequest) (offset int, fail *failure) {
 	if in.Limit == 0 {
 		in.Limit = 10

@@ -1,6 +1,6 @@
 // Package hunter simulates Hunter's API v2 (https://api.hunter.io/v2): e-mail
 // finder, e-mail verifier and account, on the wire format of
-// contracts/enrichment.md section 5. It imports market, upstream and money; it
+// vendor documentation as read in 2026-11. It imports market, upstream and money; it
 // is not an adapter and knows nothing of internal/provider.
 //
 // Its status codes are Hunter's: 403 is the rate limit, 429 the exhausted plan,

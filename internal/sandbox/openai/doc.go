@@ -1,5 +1,5 @@
 // Package openai simulates OpenAI's embeddings endpoint on its own wire format
-// (contracts/enrichment.md, section 8) for text-embedding-3-small,
+// (vendor documentation as read in 2026-11) for text-embedding-3-small,
 // text-embedding-3-large and text-embedding-ada-002.
 //
 // The vectors are made of the words, word parts and topics of a text, so that

@@ -11,7 +11,7 @@ import (
 	"slices"
 )
 
-// The limits of one request (contracts/enrichment.md, section 8).
+// The limits of one request (vendor documentation as read in 2026-11).
 const (
 	maxInputs     = 2048
 	maxTokens     = 8192

@@ -1,5 +1,5 @@
 // Package pinecone simulates one Pinecone index on its own wire formats
-// (contracts/enrichment.md, section 9): the data plane is gRPC, served in memory
+// (vendor documentation as read in 2026-11): the data plane is gRPC, served in memory
 // through [Server.Dialer]; the control plane is an [http.Handler] that describes
 // the index.
 //

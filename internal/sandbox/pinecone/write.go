@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Limits of one request (contracts/enrichment.md, section 9).
+// Limits of one request (vendor documentation as read in 2026-11).
 const (
 	maxVectors = 1000
 	maxBytes   = 2 << 20
