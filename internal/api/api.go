@@ -52,6 +52,7 @@ type Prospects interface {
 	MarkConverted(ctx context.Context, ref domain.Ref, shards int, fit float64, prospectID, leadID string) error
 	Suppress(ctx context.Context, team, value string) error
 	Unsuppress(ctx context.Context, team, value string) error
+	Suppression(ctx context.Context, team string) (*store.Suppression, error)
 }
 
 // Access is what the API needs of the store to know its callers.

@@ -212,7 +212,11 @@ func (s *server) campaignOf(ctx context.Context, in CampaignRequest) (domain.Cam
 	}
 	c.Options.Cap = s.priceOf(c).worst
 	if in.Options.CapUSD != nil {
-		c.Options.Cap = money.Micro(*in.Options.CapUSD * float64(money.Dollar))
+		limit, err := capOf(*in.Options.CapUSD)
+		if err != nil {
+			return c, nil, err
+		}
+		c.Options.Cap = limit
 	}
 	if err := c.Validate(); err != nil {
 		return c, nil, err
@@ -221,6 +225,17 @@ func (s *server) campaignOf(ctx context.Context, in CampaignRequest) (domain.Cam
 		return c, nil, err
 	}
 	return c, warnings, s.connected(ctx, c)
+}
+
+// maxCap is the largest cap, in dollars.
+const maxCap = 1e9
+
+// capOf reads a cap in dollars.
+func capOf(dollars float64) (money.Micro, error) {
+	if !(dollars > 0 && dollars <= maxCap) {
+		return 0, fault.New(fault.InvalidInput, "api.cap", "capUsd must be above zero and at most a billion: it is the spending cap, the most that a run may cost")
+	}
+	return money.Micro(dollars * float64(money.Dollar)), nil
 }
 
 // connected refuses a campaign that needs a provider without a key.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
-	"github.com/messageai/sluice/internal/money"
 )
 
 // CampaignChange pauses or resumes a campaign's run.
@@ -43,10 +42,17 @@ func (s *server) change(ctx context.Context, id string, in CampaignChange) error
 		return err
 	}
 	ref := domain.Ref{Team: c.Team, Campaign: c.ID, Run: c.RunID}
+	run, err := s.Campaigns.Run(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if run.Status.Ended() {
+		return errEnded
+	}
 	if in.CapUSD != nil {
-		limit := money.Micro(*in.CapUSD * float64(money.Dollar))
-		if limit <= 0 {
-			return fault.New(fault.InvalidInput, "api.change", "capUsd must be above zero: it is the most that the run may spend")
+		limit, err := capOf(*in.CapUSD)
+		if err != nil {
+			return err
 		}
 		if err := s.Campaigns.RaiseCap(ctx, ref, limit); err != nil {
 			return err
@@ -64,9 +70,11 @@ func (s *server) change(ctx context.Context, id string, in CampaignChange) error
 	return s.unpark(ctx, ref)
 }
 
+var errEnded = fault.New(fault.Conflict, "api.change", "the run has ended; there is nothing to pause, resume or pay for")
+
 func ended(err error) error {
 	if fault.Is(err, fault.Conflict) {
-		return fault.New(fault.Conflict, "api.change", "the run has ended; there is nothing to pause or resume")
+		return errEnded
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -113,6 +114,9 @@ func filterOf(status string, minScore float64) store.Filter {
 }
 
 func (s *server) listProspects(ctx context.Context, in listInput) (ProspectPage, error) {
+	if math.IsNaN(in.MinScore) {
+		return ProspectPage{}, fault.New(fault.InvalidInput, "api.list", "minScore must be a number between 0 and 1")
+	}
 	c, err := s.Campaigns.Campaign(ctx, teamOf(ctx), in.CampaignID)
 	if err != nil {
 		return ProspectPage{}, err
@@ -194,6 +198,15 @@ func (s *server) convert(ctx context.Context, id string) (Converted, error) {
 	switch row.State {
 	case domain.Duplicate, domain.Suppressed, domain.Failed:
 		return Converted{}, fault.New(fault.Conflict, "api.convert", "the prospect is "+string(row.State)+" ("+row.Reason+") and cannot become a lead")
+	}
+	list, err := s.Prospects.Suppression(ctx, ref.Team)
+	if err != nil {
+		return Converted{}, err
+	}
+	if stop, err := list.HasAny(row.Prospect); err != nil {
+		return Converted{}, err
+	} else if stop {
+		return Converted{}, fault.New(fault.Conflict, "api.convert", "the prospect is on your team's do-not-contact list and cannot become a lead")
 	}
 	lead := domain.Lead{
 		ID: domain.LeadID(ref.Team, row.Prospect), Team: ref.Team, ProspectID: id, CampaignID: ref.Campaign, RunID: ref.Run, Chunk: ref.Chunk, CreatedAt: s.Now().UTC(),

@@ -41,7 +41,7 @@ var rules = []rule{
 	{group: "internal/breaker", inside: "fault"},
 
 	// Outside world: the store, the orchestrator, secrets, providers.
-	{group: "internal/store", inside: vocab + " ratelimit breaker", outside: awsSDK + " " + workers + " github.com/fxamacker/cbor/v2"},
+	{group: "internal/store", inside: vocab + " normalize ratelimit breaker", outside: awsSDK + " " + workers + " github.com/fxamacker/cbor/v2"},
 	{group: "internal/orchestrate", inside: "fault", outside: awsSDK},
 	{group: "internal/secrets", inside: "fault", outside: awsSDK},
 	{group: "internal/provider/transport", inside: "fault ratelimit breaker", outside: grpc + " google.golang.org/genproto/googleapis/rpc/errdetails"},

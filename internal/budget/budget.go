@@ -44,14 +44,9 @@ func (b Budget) Spend(ctx context.Context, ref domain.Ref, provider string, limi
 		_, err := call(ctx)
 		return err
 	}
-	left, id, err := b.Recover(ctx, ref, provider)
+	id, err := b.settleLeft(ctx, ref, provider)
 	if err != nil {
 		return err
-	}
-	if left != nil {
-		if err := b.Ledger.Settle(ctx, ref, *left, left.Max); err != nil {
-			return err
-		}
 	}
 	r := store.Reservation{ID: id, Provider: provider, Max: limit}
 	if err := b.Ledger.Reserve(ctx, ref, r); err != nil {
@@ -63,6 +58,22 @@ func (b Budget) Spend(ctx context.Context, ref domain.Ref, provider string, limi
 	}
 	// Settle even if the call's deadline has passed: the money is spent.
 	return errors.Join(err, b.Ledger.Settle(context.WithoutCancel(ctx), ref, r, cost))
+}
+
+// SettleLeft settles what a killed worker left open for this chunk and provider
+// at its full amount: it may have been charged.
+func (b Budget) SettleLeft(ctx context.Context, ref domain.Ref, provider string) error {
+	_, err := b.settleLeft(ctx, ref, provider)
+	return err
+}
+
+// settleLeft does so and returns the id for the next reservation.
+func (b Budget) settleLeft(ctx context.Context, ref domain.Ref, provider string) (string, error) {
+	left, id, err := b.Recover(ctx, ref, provider)
+	if err != nil || left == nil {
+		return id, err
+	}
+	return id, b.Ledger.Settle(ctx, ref, *left, left.Max)
 }
 
 // Question returns the name of a question to a provider within a team's cache:

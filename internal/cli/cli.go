@@ -26,6 +26,7 @@ const (
 	exitConflict    = 6
 	exitCap         = 7
 	exitRefused     = 8
+	exitPartial     = 9
 	exitInterrupted = 130
 )
 
@@ -95,6 +96,9 @@ func report(w io.Writer, err error) int {
 		text = e.Message
 	}
 	_, _ = fmt.Fprintln(w, "sluice:", text)
+	if e, ok := errors.AsType[exitError](err); ok {
+		return e.code
+	}
 	if errors.Is(err, context.Canceled) {
 		return exitInterrupted
 	}
@@ -120,6 +124,14 @@ func report(w io.Writer, err error) int {
 		return exitFailure
 	}
 }
+
+// exitError is an outcome with an exit code of its own.
+type exitError struct {
+	code int
+	text string
+}
+
+func (e exitError) Error() string { return e.text }
 
 type versionCommand struct{}
 

@@ -51,7 +51,7 @@ func (d *demoCommand) Run(ctx context.Context, t terminal) error {
 	}
 	world, err := practice.Open(ctx, practice.Options{
 		Seed: s.Seed, People: marketSize(s.Prospects), Latency: s.Latency, Generous: true, StateDir: filepath.Join(dir, "world"),
-		Parameters: workerParameters(),
+		Parameters: workerParameters(), Fresh: !d.Resume,
 	})
 	if err != nil {
 		return err
@@ -95,9 +95,25 @@ func (d *demoCommand) play(ctx context.Context, t terminal, world *practice.Worl
 		return err
 	}
 	if d.JSON {
-		return r.json(t.out)
+		err = r.json(t.out)
+	} else {
+		err = r.print(t.out)
 	}
-	return r.print(t.out)
+	return errors.Join(err, unfinished(status))
+}
+
+// unfinished turns a run that did not complete into the exit code for it.
+func unfinished(s api.CampaignStatus) error {
+	switch domain.RunStatus(s.Status) {
+	case domain.RunPaused:
+		return exitError{exitCap, "the run is paused: " + s.Reason}
+	case domain.RunPartial:
+		return exitError{exitPartial, "the run finished, but not all of it: " + s.Reason}
+	case domain.RunFailed:
+		return exitError{exitFailure, "the run failed: " + s.Reason}
+	case domain.RunCompleted, domain.RunRunning:
+	}
+	return nil
 }
 
 // start creates the ICP, the do-not-contact list and the campaign.
@@ -150,8 +166,7 @@ func (d *demoCommand) goOn(ctx context.Context, c client, s session) error {
 	return c.call(ctx, "PATCH", "/api/v1/prospecting/campaigns/"+s.CampaignID, change, nil)
 }
 
-// session reads the interrupted session, or begins a new one in an emptied
-// folder.
+// session reads the interrupted session, or describes a new one.
 func (d *demoCommand) session(dir string) (session, error) {
 	path := filepath.Join(dir, "session.json")
 	var s session
@@ -168,10 +183,11 @@ func (d *demoCommand) session(dir string) (session, error) {
 	if d.Prospects < 1 || d.Prospects > domain.MaxProspectsLimit {
 		return s, fault.New(fault.InvalidInput, "cli.demo", "--prospects must be between 1 and 1000000")
 	}
-	// Only what a demo wrote is removed: the folder may be the user's own.
-	for _, name := range []string{"session.json", "world"} {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-			return s, fmt.Errorf("clear state folder: %w", err)
+	if d.Cap != "" {
+		if limit, err := parseCap(d.Cap); err != nil {
+			return s, err
+		} else if limit <= 0 {
+			return s, fault.New(fault.InvalidInput, "cli.cap", "--cap is zero, so no provider could be asked: give the most that the run may cost")
 		}
 	}
 	return session{Seed: d.Seed, Prospects: d.Prospects, Latency: d.Latency}, nil

@@ -15,7 +15,7 @@ func notGoogle(source string) bool { return source != "googleplaces" }
 
 // fill sets every text, number and list below v to something.
 func fill(v reflect.Value) {
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // the kinds that a prospect is made of
 	case reflect.Struct:
 		for i := range v.NumField() {
 			fill(v.Field(i))

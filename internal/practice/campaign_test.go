@@ -129,7 +129,9 @@ func check(t *testing.T, w *practice.World, s api.CampaignStatus) {
 		if settled := s.Spend.ByProvider[provider]; bill.Total > settled {
 			t.Errorf("%s charged %s, but only %s is settled", provider, bill.Total, settled)
 		}
-		if (provider == "apollo" || provider == "hunter") && bill.Repeated > 0 {
+		// An embedding that is bought again after a crash costs a fraction of a cent
+		// and changes nothing; a person's data and a page of places must not be.
+		if provider != "openai" && bill.Repeated > 0 {
 			t.Errorf("%s charged %d times for what it had charged before", provider, bill.Repeated)
 		}
 	}

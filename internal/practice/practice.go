@@ -56,7 +56,8 @@ type Options struct {
 	People     int           // in the market; zero: the sandbox's default
 	Latency    time.Duration // of every provider
 	Generous   bool          // accounts at the providers have quotas that do not bind
-	StateDir   string        // "" keeps everything in memory
+	StateDir   string        // "" keeps everything in memory; its lock is the file of that name with .lock
+	Fresh      bool          // begin anew, whatever StateDir holds
 	Parameters map[string]string
 	Providers  map[string]upstream.Faults // by provider
 	Faults     localaws.Faults            // of AWS calls and provider calls
@@ -96,11 +97,16 @@ func Open(ctx context.Context, opts Options) (_ *World, err error) {
 		}
 	}()
 	if opts.StateDir != "" {
+		if w.lock, err = lock(opts.StateDir + ".lock"); err != nil {
+			return nil, err
+		}
+		if opts.Fresh {
+			if err := os.RemoveAll(opts.StateDir); err != nil {
+				return nil, fmt.Errorf("clear state folder: %w", err)
+			}
+		}
 		if err := os.MkdirAll(opts.StateDir, 0o700); err != nil {
 			return nil, fmt.Errorf("make state folder: %w", err)
-		}
-		if w.lock, err = lock(filepath.Join(opts.StateDir, "lock")); err != nil {
-			return nil, err
 		}
 		if w.journal, err = journal.Open(filepath.Join(opts.StateDir, "providers.jsonl")); err != nil {
 			return nil, err

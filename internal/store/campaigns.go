@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/normalize"
 )
 
 // document is an item that holds a value as JSON.
@@ -252,10 +254,20 @@ func (s *Store) APIKeyOf(ctx context.Context, secret string) (APIKey, error) {
 	return k, nil
 }
 
-// Suppress puts an e-mail address or a domain on the team's do-not-contact
+// contactHash returns the keyed hash of a contact's one form, so that no
+// spelling of it gets past the list.
+func (s *Store) contactHash(ctx context.Context, team, value string) (string, error) {
+	form, ok := normalize.Contact(value)
+	if !ok {
+		return "", fault.New(fault.InvalidInput, "store.suppress", "this is no e-mail address, no company domain and no profile URL")
+	}
+	return s.seal.hash(ctx, team, form)
+}
+
+// Suppress puts an e-mail address, a profile URL or a domain on the team's do-not-contact
 // list; only a keyed hash of it is kept.
 func (s *Store) Suppress(ctx context.Context, team, value string) error {
-	h, err := s.seal.hash(ctx, team, value)
+	h, err := s.contactHash(ctx, team, value)
 	if err != nil {
 		return err
 	}
@@ -266,7 +278,7 @@ func (s *Store) Suppress(ctx context.Context, team, value string) error {
 
 // Unsuppress takes a value off the list.
 func (s *Store) Unsuppress(ctx context.Context, team, value string) error {
-	h, err := s.seal.hash(ctx, team, value)
+	h, err := s.contactHash(ctx, team, value)
 	if err != nil {
 		return err
 	}
@@ -290,13 +302,27 @@ func (s *Store) Suppression(ctx context.Context, team string) (*Suppression, err
 	return list, failure("store.suppression", err)
 }
 
-// Has reports whether value is on the list.
+// Has reports whether value is on the list, in whatever spelling. What is no
+// contact at all is not.
 func (l *Suppression) Has(value string) (bool, error) {
-	if value == "" || len(l.hashes) == 0 {
+	form, ok := normalize.Contact(value)
+	if !ok || len(l.hashes) == 0 {
 		return false, nil
 	}
-	h, err := l.hash(value)
+	h, err := l.hash(form)
 	return l.hashes[h], err
+}
+
+// HasAny reports whether the prospect must not be contacted: its address, the
+// address's or the company's domain, or its profile is on the list.
+func (l *Suppression) HasAny(p domain.Prospect) (bool, error) {
+	_, mailDomain, _ := strings.Cut(p.Contact.Email, "@")
+	for _, value := range []string{p.Contact.Email, mailDomain, p.Company.Domain, p.Person.ProfileURL} {
+		if has, err := l.Has(value); has || err != nil {
+			return has, err
+		}
+	}
+	return false, nil
 }
 
 // ErrInProgress says that another request with the same idempotency key is

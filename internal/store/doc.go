@@ -38,8 +38,8 @@
 //	runs/<run>/work/<chunk>/<step>  rows after each step
 //	runs/<run>/push/<crm>/<chunk>   push receipts
 //
-// Rows are in the binary form of compact.go, everything else in JSON; both are
-// compressed before they are sealed.
+// Rows are in CBOR, everything else in JSON; both are compressed before they are
+// sealed.
 //
-// The package imports the AWS SDK, domain, fault, money, ratelimit and breaker.
+// The package imports the AWS SDK, domain, fault, money, normalize, ratelimit and breaker.
 package store

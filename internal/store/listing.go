@@ -110,6 +110,9 @@ func (s *Store) List(ctx context.Context, team, campaign string, shards int, f F
 	if err != nil {
 		return nil, "", err
 	}
+	if after > sortKey(f.MinFit, "\xff") {
+		return []Listed{}, "", nil // a page below the minimum
+	}
 	var mu sync.Mutex
 	var all []Listed
 	g, gctx := errgroup.WithContext(ctx)
@@ -138,7 +141,7 @@ func (s *Store) List(ctx context.Context, team, campaign string, shards int, f F
 
 func decodeCursor(cursor string) (string, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
+	if err != nil || len(raw) > 0 && (len(raw) < 6 || raw[5] != '#') {
 		return "", fault.New(fault.InvalidInput, "store.list", "the cursor is not one that this API gave out; leave it away for the first page")
 	}
 	return string(raw), nil

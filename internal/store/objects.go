@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/fxamacker/cbor/v2"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
@@ -48,13 +47,13 @@ func profileKey(run string) string { return "runs/" + run + "/profile" }
 // PutRows writes a chunk's rows, compressed and sealed: in CBOR under the JSON
 // names, which takes two thirds of the time of JSON.
 func (s *Store) PutRows(ctx context.Context, team, key string, rows []domain.Row) error {
-	return failure("store.put_rows", s.putSealed(ctx, team, key, func(w io.Writer) error { return s.rows.NewEncoder(w).Encode(rows) }))
+	return failure("store.put_rows", s.putSealed(ctx, team, key, func(w io.Writer) error { return s.rows.write.NewEncoder(w).Encode(rows) }))
 }
 
 // Rows reads what [Store.PutRows] wrote. A missing object is a fault NotFound.
 func (s *Store) Rows(ctx context.Context, team, key string) ([]domain.Row, error) {
 	var rows []domain.Row
-	err := s.getSealed(ctx, team, key, func(data []byte) error { return cbor.Unmarshal(data, &rows) })
+	err := s.getSealed(ctx, team, key, func(data []byte) error { return s.rows.read.Unmarshal(data, &rows) })
 	return rows, failure("store.rows", err)
 }
 

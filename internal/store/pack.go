@@ -59,6 +59,7 @@ func (p *packer) unpack(packed []byte, limit int64, read func([]byte) error) err
 	u := p.readers.Get().(*unpacker)
 	defer p.readers.Put(u)
 	u.out.Reset()
+	u.out.Grow(int(min(8*int64(len(packed)), limit))) // what rows mostly need; more is no error
 	if err := u.flate.(flate.Resetter).Reset(bytes.NewReader(packed), nil); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type Store struct {
 	seal *sealer
 
 	packer *packer
-	rows   cbor.EncMode
+	rows   rowForm
 }
 
 // New makes a store on cfg. It does no I/O.
@@ -44,18 +44,30 @@ func New(cfg aws.Config, opts Options) *Store {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), opts: opts, packer: newPacker(), rows: exactTimes()}
+	s := &Store{db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), opts: opts, packer: newPacker(), rows: newRowForm()}
 	s.seal = &sealer{store: s, kms: kms.NewFromConfig(cfg), turn: make(chan struct{}, 1), keys: map[string]*dataKey{}}
 	return s
 }
 
-// exactTimes keeps times to the nanosecond: receipts are recomputed from them.
-func exactTimes() cbor.EncMode {
-	mode, err := cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode()
+// rowForm is CBOR as rows are stored in it.
+type rowForm struct {
+	write cbor.EncMode
+	read  cbor.DecMode
+}
+
+// newRowForm keeps times to the nanosecond, since receipts are recomputed from
+// them, and reads any text: one that is cut in the middle of a character must
+// not make its whole chunk unreadable.
+func newRowForm() rowForm {
+	write, err := cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode()
 	if err != nil {
 		panic(err) // only options that contradict one another fail
 	}
-	return mode
+	read, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+	if err != nil {
+		panic(err) // only options that contradict one another fail
+	}
+	return rowForm{write: write, read: read}
 }
 
 type item = map[string]types.AttributeValue

@@ -52,7 +52,7 @@ func (f *frame) distributed(input json.RawMessage) (json.RawMessage, error) {
 			return nil, errGhost
 		}
 		f.live = true
-		if run, err = f.startRun(ev, plan, arn, input); err != nil {
+		if run, err = f.startRun(ev, plan, arn); err != nil {
 			return nil, err
 		}
 	}
@@ -152,7 +152,7 @@ func (f *frame) planRun(ev *evaluation, m *mapping, input json.RawMessage) (*pla
 
 // startRun reads the items, makes the children's inputs and records both, so
 // that a later process starts the same children.
-func (f *frame) startRun(ev *evaluation, p *plan, arn string, input json.RawMessage) (*mapRun, error) {
+func (f *frame) startRun(ev *evaluation, p *plan, arn string) (*mapRun, error) {
 	m, x := f.st.each, f.x
 	if f.ctx.Err() != nil {
 		return nil, errStopped

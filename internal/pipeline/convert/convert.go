@@ -24,6 +24,7 @@ type Store interface {
 	ClaimLead(ctx context.Context, l domain.Lead) (domain.Lead, error)
 	PutListed(ctx context.Context, ref domain.Ref, shards int, listed []store.Listed) error
 	SaveChunk(ctx context.Context, ref domain.Ref, c store.Chunk) error
+	Suppression(ctx context.Context, team string) (*store.Suppression, error)
 }
 
 // Stage converts chunks. Repeating a chunk changes nothing.
@@ -54,6 +55,9 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	if err := s.Store.Profile(ctx, in.Team, in.Run, &profile); err != nil {
 		return Output{}, err
 	}
+	if err := s.suppress(ctx, in.Team, rows); err != nil {
+		return Output{}, err
+	}
 	if profile.Options.AutoConvert {
 		if err := s.claimLeads(ctx, in.Ref, rows); err != nil {
 			return Output{}, err
@@ -81,6 +85,28 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	return Output{Doc: doc, Leads: chunk.Converted}, s.Store.SaveChunk(ctx, in.Ref, chunk)
+}
+
+// suppress takes out whom the team must not contact: an address may have been
+// found, or the list changed, since the row was enriched.
+func (s *Stage) suppress(ctx context.Context, team string, rows []domain.Row) error {
+	list, err := s.Store.Suppression(ctx, team)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		if s := rows[i].State; s != domain.Qualified && s != domain.Review {
+			continue
+		}
+		has, err := list.HasAny(rows[i].Prospect)
+		if err != nil {
+			return err
+		}
+		if has {
+			rows[i].State, rows[i].Reason = domain.Suppressed, "on the team's do-not-contact list"
+		}
+	}
+	return nil
 }
 
 // claimLeads makes each qualified row a lead, unless the same person is one

@@ -26,6 +26,9 @@ const ChunkRows = 250
 // claimsAtOnce bounds the conditional writes that one worker has in flight.
 const claimsAtOnce = 16
 
+// pageLife is how long a paid page is kept.
+const pageLife = 24 * time.Hour
+
 // Store is what the stage needs of the store.
 type Store interface {
 	ShardProgress(ctx context.Context, ref domain.Ref) (store.Shard, error)
@@ -33,6 +36,8 @@ type Store interface {
 	ClaimProspect(ctx context.Context, ref domain.Ref, prospectID string) (store.Claim, error)
 	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
 	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
+	Answers(ctx context.Context, team string, questions []string) (map[string]json.RawMessage, error)
+	PutAnswer(ctx context.Context, team, question string, answer any, life time.Duration) error
 }
 
 // Stage discovers shards.
@@ -131,9 +136,27 @@ func (w *worker) page(ctx context.Context, cursor string) (page provider.Page, e
 		Titles: w.shard.Query.Titles, Sizes: w.shard.Query.Sizes, Locations: w.shard.Query.Locations,
 		Industries: w.shard.Query.Industries, Keywords: w.shard.Keywords,
 	}
+	if w.shard.MaxPrice == 0 {
+		return w.source.Discover(ctx, q, cursor)
+	}
+	// A page that is paid for is kept until the shard is surely past it, so that
+	// a worker that takes over does not buy it again.
+	question := budget.Question(w.shard.Source, provider.OpDiscover, w.job.Run, w.shard.ID, cursor)
+	known, err := w.Store.Answers(ctx, w.job.Team, []string{question})
+	if err != nil {
+		return page, err
+	}
+	if raw, ok := known[question]; ok {
+		if err := w.Budget.SettleLeft(ctx, w.job.Ref, w.shard.Source); err != nil {
+			return page, err
+		}
+		return page, json.Unmarshal(raw, &page)
+	}
 	err = w.Budget.Spend(ctx, w.job.Ref, w.shard.Source, w.shard.MaxPrice, func(ctx context.Context) (money.Micro, error) {
-		page, err = w.source.Discover(ctx, q, cursor)
-		return page.Usage.Cost, err
+		if page, err = w.source.Discover(ctx, q, cursor); err != nil {
+			return page.Usage.Cost, err
+		}
+		return page.Usage.Cost, w.Store.PutAnswer(ctx, w.job.Team, question, page, pageLife)
 	})
 	return page, err
 }

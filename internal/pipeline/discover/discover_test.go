@@ -29,6 +29,7 @@ var errDead = errors.New("this worker is dead")
 // worker: before it takes effect, or after if late. A dead worker's further
 // calls have no effect.
 type world struct {
+	kept     map[string]json.RawMessage // answers
 	mu       sync.Mutex
 	calls    int
 	ops      []string
@@ -367,4 +368,32 @@ func TestNoKillLosesOrDoublesARow(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Answers implements discover.Store.
+func (w *world) Answers(_ context.Context, _ string, questions []string) (map[string]json.RawMessage, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := map[string]json.RawMessage{}
+	for _, q := range questions {
+		if raw, ok := w.kept[q]; ok {
+			found[q] = raw
+		}
+	}
+	return found, nil
+}
+
+// PutAnswer implements discover.Store.
+func (w *world) PutAnswer(_ context.Context, _, question string, answer any, _ time.Duration) error {
+	raw, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.kept == nil {
+		w.kept = map[string]json.RawMessage{}
+	}
+	w.kept[question] = raw
+	return nil
 }

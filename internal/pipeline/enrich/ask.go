@@ -11,6 +11,10 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 )
 
+// keepTime is how long an answer that was paid for may take to be kept after
+// the worker's time is over.
+const keepTime = 3 * time.Second
+
 // askAll asks for the open rows, a few at once, in order. After the first
 // failure that concerns the provider and not the row, no further row is begun;
 // questions that are out are awaited, since they may be charged.
@@ -67,36 +71,38 @@ begin:
 	return nil
 }
 
-// askRow asks what there is to ask about one row. waits is true if the row
-// ends without an answer that the cache keeps.
-func (c *chunk) askRow(ctx context.Context, i int) (waits bool, err error) {
+// askRow asks what there is to ask about one row. It returns true if the row
+// has to wait for an answer that the provider is working on.
+func (c *chunk) askRow(ctx context.Context, i int) (bool, error) {
 	row := &c.rows[i]
 	for {
 		q, more := c.next(row)
-		if !more || c.stopped() || ctx.Err() != nil {
+		if !more || c.stopped() || outOfTime(ctx) {
 			return false, nil
 		}
 		switch err := c.ask(ctx, row, q); {
 		case err == nil:
-		case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > rowWait:
+		case q.op == opVerify && fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > rowWait:
 			// A chunk does not wait for one row's mail server; a later run asks again.
 			a := answer{Failed: fault.Unavailable}
-			if err := c.Store.PutAnswer(context.WithoutCancel(ctx), c.ref.Team, q.key, a, unavailableLife); err != nil {
+			if err := c.Store.PutAnswer(ctx, c.ref.Team, q.key, a, unavailableLife); err != nil {
 				c.stop()
 				return true, err
 			}
 			q.apply(row, a)
-		case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > 0:
+		case fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > 0 && fault.RetryAfter(err) <= rowWait:
 			c.postpone(fault.RetryAfter(err)) // the provider works on it: this row alone waits
 			return true, nil
-		case ctx.Err() != nil && !c.hasLost():
-			return false, nil //nolint:nilerr // out of time, which the caller says; the answer of this question was not charged or is in the cache
+		case outOfTime(ctx) && !c.hasLost():
+			return false, nil // the caller says so
 		default:
 			c.stop()
 			return false, err
 		}
 	}
 }
+
+func outOfTime(ctx context.Context) bool { return ctx.Err() != nil }
 
 // postpone notes that a row's answer will be ready after d.
 func (c *chunk) postpone(d time.Duration) {
@@ -167,7 +173,9 @@ func (c *chunk) ask(ctx context.Context, row *domain.Row, q question) error {
 	c.answers[q.key] = a
 	c.mu.Unlock()
 	// Kept before it is used, and even if the deadline has passed: it is paid for.
-	if err := c.Store.PutAnswer(context.WithoutCancel(ctx), c.ref.Team, q.key, a, c.answerLife()); err != nil {
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer cancel()
+	if err := c.Store.PutAnswer(keep, c.ref.Team, q.key, a, c.answerLife()); err != nil {
 		c.mu.Lock()
 		c.lost = true
 		c.mu.Unlock()

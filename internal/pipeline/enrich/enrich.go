@@ -153,21 +153,21 @@ func (c *chunk) run(ctx context.Context) error {
 			return err
 		}
 	}
-	r := store.Reservation{ID: id, Provider: name}
 	var open []int // rows with a question that the cache does not answer
 	for i := range c.rows {
 		if _, more := c.next(&c.rows[i]); more {
 			open = append(open, i)
-			r.Max += c.highestPrice(&c.rows[i])
-			r.Questions = append(r.Questions, budget.Short(c.rows[i].Prospect.ID)...)
 		}
 	}
 	if len(open) == 0 {
 		return nil
 	}
-	if err := c.Budget.Ledger.Reserve(ctx, c.ref, r); err != nil {
-		return err
+	r, capErr := c.reserve(ctx, id, open)
+	if capErr != nil && len(r.Questions) == 0 {
+		return capErr
 	}
+	all := open
+	open = open[:len(r.Questions)/store.QuestionSize]
 	c.order = c.ref.Run + "/" + r.ID
 	askErr := c.askAll(ctx, open)
 	if c.lost {
@@ -180,9 +180,34 @@ func (c *chunk) run(ctx context.Context) error {
 		return errors.Join(askErr, err)
 	}
 	if askErr == nil && c.skipped != nil {
-		c.markSkipped(open)
+		c.markSkipped(all)
+	}
+	if askErr == nil && c.skipped == nil {
+		return capErr // the rest of the chunk waits for money
 	}
 	return askErr
+}
+
+// reserve sets the highest price of the open rows aside. Where the cap does not
+// allow all of them, it takes the leading half, and so on: the error is then
+// CapReached all the same, and the reservation says which rows it is for.
+func (c *chunk) reserve(ctx context.Context, id string, open []int) (store.Reservation, error) {
+	var capErr error
+	for n := len(open); n > 0; n /= 2 {
+		r := store.Reservation{ID: id, Provider: c.source.Definition.Name}
+		for _, i := range open[:n] {
+			r.Max += c.highestPrice(&c.rows[i])
+			r.Questions = append(r.Questions, budget.Short(c.rows[i].Prospect.ID)...)
+		}
+		err := c.Budget.Ledger.Reserve(ctx, c.ref, r)
+		if err == nil {
+			return r, capErr
+		}
+		if capErr = err; !fault.Is(err, fault.CapReached) {
+			break
+		}
+	}
+	return store.Reservation{}, capErr
 }
 
 // markSkipped names in each row that was not finished why the provider gave
@@ -200,17 +225,11 @@ func (c *chunk) suppress(row *domain.Row) error {
 	if row.State != domain.InWork {
 		return nil
 	}
-	for _, value := range []string{row.Prospect.Company.Domain, row.Prospect.Contact.Email} {
-		has, err := c.list.Has(value)
-		if err != nil {
-			return err
-		}
-		if has {
-			row.State, row.Reason = domain.Suppressed, "on the team's do-not-contact list"
-			return nil
-		}
+	has, err := c.list.HasAny(row.Prospect)
+	if has {
+		row.State, row.Reason = domain.Suppressed, "on the team's do-not-contact list"
 	}
-	return nil
+	return err
 }
 
 // answerLife is how long an answer may be kept. Where the terms forbid

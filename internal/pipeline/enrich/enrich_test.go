@@ -19,6 +19,7 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/localaws"
 	"github.com/messageai/sluice/internal/localaws/lambda"
+	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
 )
 
@@ -181,19 +182,31 @@ func TestAUselessProviderIsSkippedAndTheRowsGoOn(t *testing.T) {
 	}
 }
 
-func TestAtTheCapNothingIsAsked(t *testing.T) {
+func TestAtTheCapOnlyWhatFitsIsAsked(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(1)
-		w.put(t, []domain.Row{w.person(0), w.person(1)})
-		w.ledger.room = 2*matchPrice - 1
-		if err := w.once(t.Context(), w.database()); !fault.Is(err, fault.CapReached) {
-			t.Errorf("enriching above the cap = %v, want CapReached", err)
-		}
-		if len(w.asked) != 0 || len(w.ledger.reservations) != 0 {
-			t.Errorf("asked %v with %d reservations", w.asked, len(w.ledger.reservations))
-		}
-	})
+	for _, c := range []struct {
+		name string
+		room money.Micro
+		asks int
+	}{
+		{"nothing fits", matchPrice - 1, 0},
+		{"one of two fits", 2*matchPrice - 1, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(1)
+				w.put(t, []domain.Row{w.person(0), w.person(1)})
+				w.ledger.room = c.room
+				if err := w.once(t.Context(), w.database()); !fault.Is(err, fault.CapReached) {
+					t.Errorf("enriching above the cap = %v, want CapReached", err)
+				}
+				if len(w.asked) != c.asks || len(w.ledger.reservations) != c.asks {
+					t.Errorf("asked %v with %d reservations, want %d", w.asked, len(w.ledger.reservations), c.asks)
+				}
+			})
+		})
+	}
 }
 
 func TestOnlyWhatWasChargedIsKeptOfTheReservation(t *testing.T) {

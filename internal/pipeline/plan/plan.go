@@ -91,7 +91,9 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		ICP: icp, Options: campaign.Options, Sources: campaign.Sources, Query: query,
 		ListShards: store.ListShards(campaign.Options.MaxProspects),
 	}
-	if err := s.calibrate(ctx, in.Ref, &profile); err != nil {
+	// A cap that does not even allow the calibration is met where it hurts less:
+	// the run scores without meaning and pauses at its first paid question.
+	if err := s.calibrate(ctx, in.Ref, &profile); err != nil && !fault.Is(err, fault.CapReached) {
 		return Output{}, fmt.Errorf("calibrate: %w", err)
 	}
 	if err := s.Store.PutProfile(ctx, in.Team, in.Run, profile); err != nil {

@@ -137,15 +137,9 @@ func (s *Stage) leads(ctx context.Context, job task.Job, rows []domain.Row) ([]l
 		if id == "" {
 			continue
 		}
-		stop := false
-		for _, v := range []string{row.Prospect.Contact.Email, row.Prospect.Company.Domain, row.Prospect.Person.ProfileURL} {
-			has, err := list.Has(v)
-			if err != nil {
-				return nil, err
-			}
-			stop = stop || has
-		}
-		if stop {
+		if stop, err := list.HasAny(row.Prospect); err != nil {
+			return nil, err
+		} else if stop {
 			continue
 		}
 		row.Prospect = compliance.Exportable(row.Prospect, s.MayExport)

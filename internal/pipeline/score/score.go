@@ -151,7 +151,8 @@ func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run doma
 			}
 		}
 	}
-	return s.keep(ctx, in.Ref, rows, vectors)
+	s.keep(ctx, in.Ref, rows, vectors)
+	return nil
 }
 
 // tokensPerByte bounds the tokens of a text: one for three bytes is a cautious
@@ -209,9 +210,9 @@ func (s *Stage) see(ctx context.Context, ref domain.Ref, rows []domain.Row, run 
 
 // keep puts the vectors of what was scored into the team's namespace of the
 // index, for look-alike search. No contact data goes with them.
-func (s *Stage) keep(ctx context.Context, ref domain.Ref, rows []domain.Row, vectors [][]float32) error {
+func (s *Stage) keep(ctx context.Context, ref domain.Ref, rows []domain.Row, vectors [][]float32) {
 	if s.Index == nil {
-		return nil
+		return
 	}
 	var batch []provider.Vector
 	for i := range rows {
@@ -223,8 +224,10 @@ func (s *Stage) keep(ctx context.Context, ref domain.Ref, rows []domain.Row, vec
 		}})
 	}
 	if len(batch) == 0 {
-		return nil
+		return
 	}
-	_, err := s.Index.Upsert(ctx, ref.Team, batch)
-	return err
+	if _, err := s.Index.Upsert(ctx, ref.Team, batch); err != nil {
+		// Look-alike search is a convenience; rows that were paid for are not.
+		s.Log.WarnContext(ctx, "vectors not kept", "run", ref.Run, "chunk", ref.Chunk, "kind", string(fault.KindOf(err)))
+	}
 }

@@ -136,7 +136,7 @@ func key(a transport.Auth) string {
 }
 
 func per(d time.Duration) string {
-	switch d {
+	switch d { //nolint:exhaustive // other durations print themselves
 	case time.Second:
 		return "second"
 	case time.Minute:
