@@ -42,7 +42,7 @@ demo: ## run one campaign on this machine, with simulated providers
 	go run ./cmd/sluice demo
 
 race: ## run the tests of concurrent packages under the race detector (needs a C compiler)
-	go test -race -shuffle=on $(RACE)
+	go test -race -short -shuffle=on $(RACE)
 
 cover: ## test coverage by package, then in total
 	@mkdir -p build

@@ -199,7 +199,7 @@ func (w *Worker) handleFailure(ctx context.Context, m Message, id string, err er
 		return w.wait(ctx, m, max(wait, time.Second))
 	case fault.QuotaExhausted:
 		return w.wait(ctx, m, max(wait, time.Hour))
-	case fault.Unavailable, fault.Unclear:
+	case fault.Unavailable, fault.Unclear, fault.BadResponse: // a cut-off answer passes, too
 		m.Failures++
 		if m.Failures < maxFailures {
 			return w.again(ctx, m, max(wait, time.Second<<m.Failures))

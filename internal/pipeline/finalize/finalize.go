@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
@@ -81,7 +82,7 @@ func outcome(in Input, l store.Ledger, t domain.Totals) (domain.RunStatus, strin
 	}
 	for _, sh := range l.Shards {
 		if !sh.Done {
-			return domain.RunPartial, "a source could not be read to its end: " + sh.Source
+			return domain.RunPartial, strings.TrimSpace("a source could not be read to its end: shard " + sh.ID + " " + sh.Source)
 		}
 	}
 	for crm, tally := range t.CRM {
