@@ -142,7 +142,9 @@ func check(t *testing.T, w *practice.World, s api.CampaignStatus) {
 	if sum != s.Spend.SettledMicroUSD {
 		t.Errorf("the providers' settled amounts add up to %s, not %s", sum, s.Spend.SettledMicroUSD)
 	}
-	checkCRM(t, w, s)
+	if domain.RunStatus(s.Status).Ended() { // while a run is paused, leads wait for their push
+		checkCRM(t, w, s)
+	}
 }
 
 // checkCRM proves that the CRM holds each lead of the run exactly once.
