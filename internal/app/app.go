@@ -13,7 +13,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"google.golang.org/grpc"
 
 	"github.com/messageai/sluice/internal/budget"
@@ -52,16 +52,25 @@ func Functions() map[string]Function {
 func Main(build Function) {
 	ctx := context.Background()
 	log := logger()
-	cfg, err := awsconfig.LoadDefaultConfig(ctx)
-	if err == nil {
-		var handler lambda.Handler
-		if handler, err = build(ctx, config.Environ(), cfg, Outside{Log: log}); err == nil {
-			lambda.Start(handler)
-			return
-		}
+	env := config.Environ()
+	handler, err := build(ctx, env, account(env), Outside{Log: log})
+	if err != nil {
+		log.ErrorContext(ctx, "the function could not start", "error", err)
+		os.Exit(1)
 	}
-	log.ErrorContext(ctx, "the function could not start", "error", err)
-	os.Exit(1)
+	lambda.Start(handler)
+}
+
+// account is the AWS account as Lambda hands it to a function: region and
+// credentials of its role in the environment. The SDK's own search for them
+// would find the same after 30 ms, and weighs half a megabyte.
+func account(env config.Env) aws.Config {
+	return aws.Config{
+		Region:                     env["AWS_REGION"],
+		Credentials:                credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"]),
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
+	}
 }
 
 func logger() *slog.Logger { return slog.New(slog.NewJSONHandler(os.Stdout, nil)) }
