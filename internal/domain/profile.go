@@ -33,7 +33,7 @@ type DiscoverShard struct {
 	Source   string      `json:"source"`
 	Queue    string      `json:"queue"` // URL
 	Query    SearchQuery `json:"query"`
-	Keywords []string    `json:"keywords,omitempty"`
+	Searches []string    `json:"searches,omitempty"` // made one after the other; none: Query alone
 	From     string      `json:"from,omitempty"` // cursor of the first page
 	MaxRows  int         `json:"maxRows"`
 	MaxPrice money.Micro `json:"maxPrice,omitempty"` // of one page

@@ -205,8 +205,8 @@ func TestACampaignRunsFromTheTemplate(t *testing.T) {
 func TestTheSameSeedGivesTheSameResult(t *testing.T) {
 	run := func() (out api.CampaignStatus, truth practice.Truth) {
 		synctest.Test(t, func(t *testing.T) {
-			w := open(t, practice.Options{Seed: 11, Generous: true})
-			out = wait(t, w, start(t, w, api.CampaignOptions{MaxProspects: 300}).CampaignID)
+			w := open(t, practice.Options{Seed: 5, Generous: true})
+			out = wait(t, w, start(t, w, api.CampaignOptions{MaxProspects: 600}).CampaignID)
 			var err error
 			if truth, err = w.Measure(t.Context(), out.CampaignID, out.RunID, sample(t)); err != nil {
 				t.Fatal(err)

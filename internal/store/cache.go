@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -51,18 +52,11 @@ func (s *Store) answers(ctx context.Context, team string, keys []map[string]type
 			if intOf(it, "ttl") <= now { // TTL deletes late
 				continue
 			}
-			pk := textOf(it, "pk")
-			packed, err := s.seal.open(ctx, team, pk, bytesOf(it, "answer"))
+			answer, err := s.answerOf(ctx, team, it)
 			if err != nil {
 				return err
 			}
-			err = s.packer.unpack(packed, maxObject, func(plain []byte) error {
-				found[pk[prefix:]] = bytes.Clone(bytes.TrimSpace(plain))
-				return nil
-			})
-			if err != nil {
-				return err
-			}
+			found[textOf(it, "pk")[prefix:]] = answer
 		}
 		pending = out.UnprocessedKeys
 	}
@@ -70,19 +64,59 @@ func (s *Store) answers(ctx context.Context, team string, keys []map[string]type
 }
 
 // PutAnswer keeps a provider's answer to a question, sealed, for as long as
-// the provider's terms allow.
+// the provider's terms allow. It replaces an earlier answer.
 func (s *Store) PutAnswer(ctx context.Context, team, question string, answer any, life time.Duration) error {
+	it, err := s.answerItem(ctx, team, question, answer, life)
+	if err == nil {
+		_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.opts.Control, Item: it})
+	}
+	return failure("store.put_answer", err)
+}
+
+// PutFirstAnswer is [Store.PutAnswer], except that an answer which may still be
+// used is left alone and returned.
+func (s *Store) PutFirstAnswer(ctx context.Context, team, question string, answer any, life time.Duration) (earlier json.RawMessage, err error) {
+	it, err := s.answerItem(ctx, team, question, answer, life)
+	if err != nil {
+		return nil, failure("store.put_first_answer", err)
+	}
+	_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.opts.Control, Item: it,
+		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR #ttl <= :now"),
+		ExpressionAttributeNames:            map[string]string{"#ttl": "ttl"},
+		ExpressionAttributeValues:           map[string]types.AttributeValue{":now": num(s.opts.Now().Unix())},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var taken *types.ConditionalCheckFailedException
+	if errors.As(err, &taken) {
+		earlier, err = s.answerOf(ctx, team, taken.Item)
+	}
+	return earlier, failure("store.put_first_answer", err)
+}
+
+func (s *Store) answerItem(ctx context.Context, team, question string, answer any, life time.Duration) (map[string]types.AttributeValue, error) {
 	packed, err := s.packer.pack(inJSON(answer))
 	if err != nil {
-		return failure("store.put_answer", err)
+		return nil, err
 	}
 	pk := cachePK(team, question)
 	sealed, err := s.seal.seal(ctx, team, pk, packed)
 	if err != nil {
-		return failure("store.put_answer", err)
+		return nil, err
 	}
 	it := key(pk, "CACHE")
 	it["answer"], it["ttl"] = bin(sealed), num(s.opts.Now().Add(life).Unix())
-	_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.opts.Control, Item: it})
-	return failure("store.put_answer", err)
+	return it, nil
+}
+
+func (s *Store) answerOf(ctx context.Context, team string, it map[string]types.AttributeValue) (answer json.RawMessage, err error) {
+	packed, err := s.seal.open(ctx, team, textOf(it, "pk"), bytesOf(it, "answer"))
+	if err != nil {
+		return nil, err
+	}
+	err = s.packer.unpack(packed, maxObject, func(plain []byte) error {
+		answer = bytes.Clone(bytes.TrimSpace(plain))
+		return nil
+	})
+	return answer, err
 }

@@ -18,7 +18,8 @@ import (
 type Shard struct {
 	ID         string `json:"id"`
 	Source     string `json:"source"`
-	Cursor     string `json:"cursor"` // of the page in work
+	Search     int    `json:"search,omitempty"` // number of the search in work
+	Cursor     string `json:"cursor"`           // of the page in work
 	Offset     int    `json:"offset"` // rows of that page that are done with
 	Seen       int    `json:"seen"`   // rows in
 	Duplicates int    `json:"duplicates"`

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -100,17 +101,21 @@ func (w *worker) run(ctx context.Context) error {
 		if w.tail.Seen >= w.shard.MaxRows {
 			break
 		}
-		page, err := w.page(ctx, w.tail.Cursor)
+		page, err := w.page(ctx)
 		if err != nil {
 			return err
 		}
 		if err := w.take(ctx, page); err != nil {
 			return err
 		}
-		if page.Next == "" || w.tail.Seen >= w.shard.MaxRows {
+		w.tail.Cursor, w.tail.Offset = page.Next, 0
+		if page.Next == "" {
+			w.tail.Search++
+			w.tail.Cursor = w.shard.From
+		}
+		if w.tail.Search >= max(1, len(w.shard.Searches)) || w.tail.Seen >= w.shard.MaxRows {
 			break
 		}
-		w.tail.Cursor, w.tail.Offset = page.Next, 0
 		if err := w.stopIfPaused(ctx); err != nil {
 			return err
 		}
@@ -131,17 +136,22 @@ func (w *worker) stopIfPaused(ctx context.Context) error {
 	return &fault.Error{Kind: fault.RateLimited, Op: "discover.page", Message: "the run is paused", RetryAfter: time.Second}
 }
 
-func (w *worker) page(ctx context.Context, cursor string) (page provider.Page, err error) {
+// page gets the page in work.
+func (w *worker) page(ctx context.Context) (page provider.Page, err error) {
 	q := provider.Query{
 		Titles: w.shard.Query.Titles, Sizes: w.shard.Query.Sizes, Locations: w.shard.Query.Locations,
-		Industries: w.shard.Query.Industries, Keywords: w.shard.Keywords,
+		Industries: w.shard.Query.Industries,
+	}
+	number, cursor := w.tail.Search, w.tail.Cursor
+	if len(w.shard.Searches) > 0 {
+		q.Keywords = []string{w.shard.Searches[number]}
 	}
 	if w.shard.MaxPrice == 0 {
 		return w.source.Discover(ctx, q, cursor)
 	}
 	// A page that is paid for is kept until the shard is surely past it, so that
 	// a worker that takes over does not buy it again.
-	question := budget.Question(w.shard.Source, provider.OpDiscover, w.job.Run, w.shard.ID, cursor)
+	question := budget.Question(w.shard.Source, provider.OpDiscover, w.job.Run, w.shard.ID, strconv.Itoa(number), cursor)
 	known, err := w.Store.Answers(ctx, w.job.Team, []string{question})
 	if err != nil {
 		return page, err

@@ -45,6 +45,7 @@ type world struct {
 	charged  money.Micro
 	pageSize int
 	people   []string // profile ids in the order of the source
+	searches int      // that bring the people, in equal parts; zero: a query without
 	price    money.Micro
 	pages    int // pages served
 	onPage   func()
@@ -136,14 +137,19 @@ func (w *world) OpenReservation(context.Context, domain.Ref, string) (open *stor
 }
 
 // Discover implements provider.Discoverer: a cursor is an offset.
-func (w *world) Discover(_ context.Context, _ provider.Query, cursor string) (page provider.Page, err error) {
+func (w *world) Discover(_ context.Context, q provider.Query, cursor string) (page provider.Page, err error) {
+	people := w.people
+	if w.searches > 0 {
+		n, _ := strconv.Atoi(q.Keywords[0])
+		people = people[n*len(people)/w.searches : (n+1)*len(people)/w.searches]
+	}
 	err = w.call("Discover", func() {
 		from, _ := strconv.Atoi(cursor)
-		to := min(from+w.pageSize, len(w.people))
-		for _, id := range w.people[min(from, to):to] {
+		to := min(from+w.pageSize, len(people))
+		for _, id := range people[min(from, to):to] {
 			page.Prospects = append(page.Prospects, domain.Prospect{Source: "apollo", ProfileID: id})
 		}
-		if to < len(w.people) {
+		if to < len(people) {
 			page.Next = strconv.Itoa(to)
 		}
 		page.Usage.Cost = w.price
@@ -160,7 +166,11 @@ const shardID = "s0001"
 
 func (w *world) once(t *testing.T, maxRows int) (discover.Output, error) {
 	t.Helper()
-	shard, err := json.Marshal(domain.DiscoverShard{ID: shardID, Source: "apollo", MaxRows: maxRows, MaxPrice: w.price})
+	sh := domain.DiscoverShard{ID: shardID, Source: "apollo", MaxRows: maxRows, MaxPrice: w.price}
+	for n := range w.searches {
+		sh.Searches = append(sh.Searches, strconv.Itoa(n))
+	}
+	shard, err := json.Marshal(sh)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,12 +333,22 @@ func TestBadShardsSaySo(t *testing.T) {
 // or doubled, and all that was charged is settled.
 func TestNoKillLosesOrDoublesARow(t *testing.T) {
 	t.Parallel()
+	for _, searches := range []int{0, 4} {
+		t.Run(fmt.Sprint(searches, " searches"), func(t *testing.T) {
+			t.Parallel()
+			killAnywhere(t, searches)
+		})
+	}
+}
+
+func killAnywhere(t *testing.T, searches int) {
+	t.Helper()
 	ids := people(530)
 	ids[300], ids[520] = ids[10], ids[11] // listed twice, across chunks
 	wantIDs := append(append(append([]string{}, ids[:300]...), ids[301:520]...), ids[521:]...)
 	fresh := func() *world {
 		w := newWorld(ids, 90)
-		w.price = 32_000
+		w.price, w.searches = 32_000, searches
 		return w
 	}
 	probe := fresh()

@@ -3,12 +3,14 @@ package enrich
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/money"
 )
 
 // keepTime is how long an answer that was paid for may take to be kept after
@@ -48,7 +50,13 @@ begin:
 		if c.stopped() || ctx.Err() != nil {
 			break
 		}
+		before, done := c.queue(i)
 		g.Go(func() error {
+			defer close(done)
+			select {
+			case <-before:
+			case <-ctx.Done():
+			}
 			waits, err := c.askRow(ctx, i)
 			if !waits || !hold() {
 				<-places
@@ -71,6 +79,19 @@ begin:
 	return nil
 }
 
+// queue puts a row behind the rows begun before it that start with the same
+// question, so that which of them gets the person found does not depend on time.
+func (c *chunk) queue(i int) (before <-chan struct{}, done chan struct{}) {
+	q, _ := c.next(&c.rows[i])
+	last, done := c.line[q.key], make(chan struct{})
+	c.line[q.key] = done
+	if last == nil {
+		last = make(chan struct{})
+		close(last)
+	}
+	return last, done
+}
+
 // askRow asks what there is to ask about one row. It returns true if the row
 // has to wait for an answer that the provider is working on.
 func (c *chunk) askRow(ctx context.Context, i int) (bool, error) {
@@ -85,7 +106,7 @@ func (c *chunk) askRow(ctx context.Context, i int) (bool, error) {
 		case q.op == opVerify && fault.Is(err, fault.Unavailable) && fault.RetryAfter(err) > rowWait:
 			// A chunk does not wait for one row's mail server; a later run asks again.
 			a := answer{Failed: fault.Unavailable}
-			if err := c.Store.PutAnswer(ctx, c.ref.Team, q.key, a, unavailableLife); err != nil {
+			if _, err := c.Store.PutFirstAnswer(ctx, c.ref.Team, q.key, a, unavailableLife); err != nil {
 				c.stop()
 				return true, err
 			}
@@ -165,23 +186,60 @@ func (c *chunk) ask(ctx context.Context, row *domain.Row, q question) error {
 		return err
 	}
 	a.Order = c.order
-	c.mu.Lock()
-	if c.prepaid[q.key] {
+	if c.isPrepaid(q.key) {
 		a.Cost = 0
 	}
-	c.cost += a.Cost
-	c.answers[q.key] = a
-	c.mu.Unlock()
 	// Kept before it is used, and even if the deadline has passed: it is paid for.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 	defer cancel()
-	if err := c.Store.PutAnswer(keep, c.ref.Team, q.key, a, c.answerLife()); err != nil {
-		c.mu.Lock()
-		c.lost = true
-		c.mu.Unlock()
+	a, err = c.keep(keep, q, a)
+	c.mu.Lock()
+	c.lost = c.lost || err != nil
+	c.cost += a.Cost
+	c.answers[q.key] = a
+	c.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	return c.apply(ctx, row, q, a)
+}
+
+// keep writes an answer to the cache. If another chunk asked the same at the
+// same time and was first, its answer counts: a provider whose repeats are free
+// charged only one of the two, and of the others the cache keeps both charges.
+func (c *chunk) keep(ctx context.Context, q question, a answer) (answer, error) {
+	raw, err := c.Store.PutFirstAnswer(ctx, c.ref.Team, q.key, a, c.answerLife())
+	if err != nil || raw == nil {
+		return a, err
+	}
+	var first answer
+	if err := json.Unmarshal(raw, &first); err != nil {
+		return a, fault.Wrap(fault.Internal, "enrich.keep", err)
+	}
+	switch {
+	case first.Order == a.Order:
+		return a, nil // our own write, whose confirmation was lost
+	case a.Cost == 0, c.source.Definition.RepeatFree && first.Cost > 0:
+		first.Order, first.Cost, first.Also, first.Cached = a.Order, 0, nil, true
+		return first, nil
+	}
+	both := a
+	if first.Found && !a.Found {
+		both = first
+		both.Order, both.Cost = a.Order, a.Cost
+	}
+	both.Also = maps.Clone(first.Also)
+	if both.Also == nil {
+		both.Also = map[string]money.Micro{}
+	}
+	both.Also[first.Order] += first.Cost
+	return both, c.Store.PutAnswer(ctx, c.ref.Team, q.key, both, c.answerLife())
+}
+
+func (c *chunk) isPrepaid(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.prepaid[key]
 }
 
 // answered returns the answer that this attempt got to the same question for
@@ -227,17 +285,31 @@ func (c *chunk) apply(ctx context.Context, row *domain.Row, q question, a answer
 }
 
 // claimPerson makes the person who was found for a company ours, so that the
-// same person discovered elsewhere is neither paid for nor pushed twice.
+// same person discovered elsewhere, or found for another branch of the company,
+// is neither paid for nor pushed twice.
 func (c *chunk) claimPerson(ctx context.Context, row *domain.Row) error {
 	name := c.source.Definition.Name
-	claim, err := c.Store.ClaimProspect(ctx, c.ref, domain.ProspectID(c.ref.Team, name, row.Prospect.Refs[name]))
+	person := domain.ProspectID(c.ref.Team, name, row.Prospect.Refs[name])
+	claim, err := c.Store.ClaimProspect(ctx, c.ref, person)
 	if err != nil {
 		return err
 	}
-	if claim.Run != c.ref.Run || claim.Chunk != c.ref.Chunk {
+	if claim.Run != c.ref.Run || claim.Chunk != c.ref.Chunk || !c.holds(row, person) {
 		row.State, row.Reason = domain.Duplicate, "the person found at this company is already a prospect"
 	}
 	return nil
+}
+
+// holds reports whether the row is the chunk's only one for the person.
+func (c *chunk) holds(row *domain.Row, person string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	holder, taken := c.held[person]
+	if !taken {
+		c.held[person] = row.Prospect.ID
+		return true
+	}
+	return holder == row.Prospect.ID
 }
 
 // block keeps somebody who asked a provider to forget them from being

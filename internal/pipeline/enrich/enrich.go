@@ -45,6 +45,7 @@ type Store interface {
 	Profile(ctx context.Context, team, run string, profile any) error
 	Answers(ctx context.Context, team string, questions []string) (map[string]json.RawMessage, error)
 	PutAnswer(ctx context.Context, team, question string, answer any, life time.Duration) error
+	PutFirstAnswer(ctx context.Context, team, question string, answer any, life time.Duration) (earlier json.RawMessage, err error)
 	Suppression(ctx context.Context, team string) (*store.Suppression, error)
 	Suppress(ctx context.Context, team, value string) error
 	ClaimProspect(ctx context.Context, ref domain.Ref, prospectID string) (store.Claim, error)
@@ -98,6 +99,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	c := &chunk{
 		Stage: s, ref: job.Ref, source: source, rows: rows, query: profile.Query, list: list,
 		bought: map[string]money.Micro{}, asking: map[string]chan struct{}{}, answers: map[string]answer{}, prepaid: map[string]bool{},
+		held: map[string]string{}, line: map[string]chan struct{}{},
 	}
 	if err := c.run(ctx); err != nil {
 		return nil, err
@@ -129,6 +131,8 @@ type chunk struct {
 	answers map[string]answer        // of this attempt
 	prepaid map[string]bool          // questions that a settled reservation paid for
 	order   string                   // reservation of this attempt
+	held    map[string]string        // prospect by the person whom it claimed
+	line    map[string]chan struct{} // by first question: closed when the last row begun with it is done
 }
 
 // run answers what it can from the cache, reserves for the rest and asks.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,15 +48,17 @@ func TestALostAnswerIsLostForAllRowsThatShareIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
-		rows := []domain.Row{w.branch(0, "chain.example")}
-		for n := 1; n < 20; n++ {
+		var rows []domain.Row
+		for n := range 20 {
 			rows = append(rows, w.person(n))
 		}
-		rows = append(rows, w.branch(20, "chain.example"))
+		twin := w.person(0)
+		twin.Prospect.ID = id(20)
+		rows = append(rows, twin)
 		w.put(t, rows)
 		struck := false
 		w.plan = func(_ int, op string) mishap {
-			if struck || op != "provider: person boss of chain.example" {
+			if struck || op != "provider: person a0" {
 				return ""
 			}
 			struck = true
@@ -133,11 +136,55 @@ func TestAQuestionOfManyRowsIsAskedOnce(t *testing.T) {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}
 		for i, row := range out {
-			if row.Prospect.Contact.Email == "" {
-				t.Errorf("row %d has no address", i)
+			if i == 0 && (row.State != domain.InWork || row.Prospect.Contact.Email == "") || i > 0 && row.State != domain.Duplicate {
+				t.Errorf("row %d is %s (%s): want the first branch to have the person, the others to be duplicates", i, row.State, row.Reason)
 			}
 		}
 	})
+}
+
+// Two chunks that ask the same at the same moment both reach the provider. What
+// is settled is what it charged: once where repeats are free, twice elsewhere,
+// also if a worker is killed before it can settle.
+func TestChunksThatAskTheSameAtOnceSettleWhatWasCharged(t *testing.T) {
+	t.Parallel()
+	for _, free := range []bool{true, false} {
+		t.Run(fmt.Sprintf("repeats free %t", free), func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(40) {
+				synctest.Test(t, func(t *testing.T) { askTwice(t, free, seed) })
+			}
+		})
+	}
+}
+
+func askTwice(t *testing.T, free bool, seed uint64) {
+	w := newWorld(seed)
+	w.free = free
+	rows := w.mailChunk(6)
+	other := testRef
+	other.Chunk = "s0000-00001"
+	w.put(t, rows)
+	w.objects[store.ChunkKey("r1", other.Chunk)] = w.objects[chunkDoc]
+	w.plan = func(_ int, op string) mishap {
+		if op == "Settle" && w.rand.IntN(3) == 0 {
+			return killBefore
+		}
+		return ""
+	}
+	finish := func(ref domain.Ref) {
+		for w.work(t.Context(), ref, w.mailbox()) != nil {
+			time.Sleep(time.Minute)
+		}
+	}
+	var wg sync.WaitGroup
+	for _, ref := range []domain.Ref{testRef, other} {
+		wg.Go(func() { finish(ref) })
+	}
+	wg.Wait()
+	if w.ledger.settled != w.charged {
+		t.Errorf("seed %d: the provider charged %s, settled is %s", seed, w.charged, w.ledger.settled)
+	}
 }
 
 func TestAUselessProviderIsSkippedAndTheRowsGoOn(t *testing.T) {

@@ -40,8 +40,11 @@ type answer struct {
 	Blocked  bool               `json:"blocked,omitempty"` // the person asked not to be processed
 	Failed   fault.Kind         `json:"failed,omitempty"`  // the provider cannot answer this
 	Order    string             `json:"order,omitempty"`   // reservation that it was bought under
-	TookMS   int64              `json:"-"`
-	Cached   bool               `json:"-"`
+	// Also is what others paid for the same answer, by reservation: chunks that
+	// asked at the same moment.
+	Also   map[string]money.Micro `json:"also,omitempty"`
+	TookMS int64                  `json:"-"`
+	Cached bool                   `json:"-"`
 }
 
 // next returns the question to ask about a row, if there is one left for this

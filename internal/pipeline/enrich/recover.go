@@ -30,12 +30,19 @@ func (c *chunk) replay(ctx context.Context) error {
 		if len(found) == 0 {
 			return nil
 		}
-		for key, raw := range found {
+		for _, key := range names {
+			raw, ok := found[key]
+			if !ok {
+				continue
+			}
 			var a answer
 			if err := json.Unmarshal(raw, &a); err != nil {
 				return fault.Wrap(fault.Internal, "enrich.replay", err)
 			}
 			c.bought[a.Order] += a.Cost
+			for order, cost := range a.Also {
+				c.bought[order] += cost
+			}
 			for _, i := range at[key] {
 				q, _ := c.next(&c.rows[i])
 				if err := c.use(ctx, &c.rows[i], q, raw); err != nil {
@@ -77,7 +84,7 @@ func (c *chunk) settleLost(ctx context.Context, left store.Reservation) error {
 			continue
 		}
 		lost[q.key] = true
-		if err := c.Store.PutAnswer(ctx, c.ref.Team, q.key, answer{Unclear: true, Cost: cost, Order: order}, c.answerLife()); err != nil {
+		if _, err := c.keep(ctx, q, answer{Unclear: true, Cost: cost, Order: order}); err != nil {
 			return err
 		}
 	}

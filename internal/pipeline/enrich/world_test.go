@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -196,6 +197,16 @@ func (w *world) PutAnswer(ctx context.Context, _, question string, answer any, _
 	})
 }
 
+func (w *world) PutFirstAnswer(ctx context.Context, team, question string, answer any, life time.Duration) (earlier json.RawMessage, err error) {
+	err = w.call(ctx, "PutFirstAnswer", func() (err error) {
+		if earlier = w.cache[question]; earlier == nil {
+			w.cache[question], err = json.Marshal(answer)
+		}
+		return err
+	})
+	return earlier, err
+}
+
 func (w *world) Suppression(ctx context.Context, _ string) (*store.Suppression, error) {
 	return &store.Suppression{}, w.call(ctx, "Suppression", func() error { return nil })
 }
@@ -255,10 +266,13 @@ func (w *world) Settle(ctx context.Context, _ domain.Ref, r store.Reservation, a
 	})
 }
 
-func (w *world) OpenReservation(ctx context.Context, _ domain.Ref, _ string) (open *store.Reservation, attempts int, err error) {
+func (w *world) OpenReservation(ctx context.Context, ref domain.Ref, _ string) (open *store.Reservation, attempts int, err error) {
 	err = w.call(ctx, "OpenReservation", func() error {
-		attempts = len(w.ledger.reservations)
 		for _, r := range w.ledger.reservations {
+			if !strings.HasPrefix(r.ID, ref.Chunk+"/") {
+				continue
+			}
+			attempts++
 			if r.Open {
 				open = &r
 			}
@@ -272,7 +286,7 @@ func (w *world) OpenReservation(ctx context.Context, _ domain.Ref, _ string) (op
 
 var testRef = domain.Ref{Team: "acme", Campaign: "c1", Run: "r1", Chunk: "s0000-00000"}
 
-const chunkDoc = "runs/r1/chunks/s0000-00000"
+var chunkDoc = store.ChunkKey("r1", testRef.Chunk)
 
 func (w *world) put(t *testing.T, rows []domain.Row) {
 	t.Helper()
@@ -285,6 +299,11 @@ func (w *world) put(t *testing.T, rows []domain.Row) {
 
 // once runs one worker on the chunk.
 func (w *world) once(ctx context.Context, source enrich.Source) error {
+	return w.work(ctx, testRef, source)
+}
+
+// work runs one worker on any chunk.
+func (w *world) work(ctx context.Context, ref domain.Ref, source enrich.Source) error {
 	ctx, kill := context.WithCancel(ctx)
 	defer kill()
 	ctx = context.WithValue(ctx, attemptKey{}, &attempt{kill: kill})
@@ -296,7 +315,7 @@ func (w *world) once(ctx context.Context, source enrich.Source) error {
 		Store: stock, Budget: budget.Budget{Ledger: w}, Sources: map[string]enrich.Source{source.Definition.Name: source},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
-	_, err := s.Do(ctx, task.Job{Message: task.Message{Ref: testRef, Doc: chunkDoc, Provider: source.Definition.Name}})
+	_, err := s.Do(ctx, task.Job{Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name}})
 	return err
 }
 

@@ -171,6 +171,7 @@ const (
 	apolloPage     = 100
 	apolloMaxPages = 500
 	placesMaxRows  = 60 // three pages of twenty
+	placesSearches = 25 // of one shard
 	shardMinRows   = 500
 	shardMaxRows   = 5_000
 )
@@ -185,17 +186,11 @@ func (s *Stage) shards(c domain.Campaign, q domain.SearchQuery) ([]domain.Discov
 		if len(c.Sources) > 1 {
 			share = rest / placesShare
 		}
-		for _, industry := range q.Industries {
-			for _, place := range q.Locations {
-				n := min(share, placesMaxRows)
-				if n == 0 {
-					continue
-				}
-				out = append(out, domain.DiscoverShard{Source: "googleplaces", Query: q, Keywords: []string{industry + " in " + place}, MaxRows: n})
-				share -= n
-				rest -= n
-			}
+		places := placesShards(q, share)
+		for _, sh := range places {
+			rest -= sh.MaxRows
 		}
+		out = append(out, places...)
 	}
 	if slices.Contains(c.Sources, "apollo") {
 		out = append(out, apolloShards(q, rest)...)
@@ -212,6 +207,29 @@ func (s *Stage) shards(c domain.Campaign, q domain.SearchQuery) ([]domain.Discov
 		return nil, fault.New(fault.InvalidInput, "plan.shards", "nothing to discover: none of the campaign's platforms can search for what it asks")
 	}
 	return out, nil
+}
+
+// placesShards splits a place search into one search per industry and place. A
+// shard makes many of them, since each brings few rows and neighbouring ones
+// bring the same companies: one worker fills whole chunks and sees the repeats
+// in the same order every time.
+func placesShards(q domain.SearchQuery, rows int) []domain.DiscoverShard {
+	var searches []string
+	for _, industry := range q.Industries {
+		for _, place := range q.Locations {
+			searches = append(searches, industry+" in "+place)
+		}
+	}
+	var out []domain.DiscoverShard
+	for batch := range slices.Chunk(searches, placesSearches) {
+		share := min(rows, len(batch)*placesMaxRows)
+		if share == 0 {
+			break
+		}
+		rows -= share
+		out = append(out, domain.DiscoverShard{Source: "googleplaces", Query: q, Searches: batch, MaxRows: share})
+	}
+	return out
 }
 
 // apolloShards splits a people search by page ranges, and where one search can

@@ -160,7 +160,7 @@ func TestShardsNeverExceedTheCampaign(t *testing.T) {
 				begun := map[page]bool{}
 				for _, sh := range w.shards() {
 					sum += sh.MaxRows
-					query, err := json.Marshal([]any{sh.Query, sh.Keywords})
+					query, err := json.Marshal([]any{sh.Query, sh.Searches})
 					if err != nil {
 						t.Fatal(err)
 					}
