@@ -1,0 +1,7 @@
+// Package secretsmanager has the behaviour cases of its service; see package parity.
+package secretsmanager
+
+import "github.com/messageai/sluice/internal/localaws/parity"
+
+// Cases returns all cases of the service.
+func Cases() []parity.Case { return nil }
