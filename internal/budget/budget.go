@@ -27,13 +27,15 @@ type Ledger interface {
 type Budget struct{ Ledger Ledger }
 
 // Recover looks for a reservation that a killed worker left open for this
-// chunk and provider, and returns the id for the next one.
-func (b Budget) Recover(ctx context.Context, ref domain.Ref, provider string) (left *store.Reservation, nextID string, err error) {
-	left, attempts, err := b.Ledger.OpenReservation(ctx, ref, provider)
-	if err != nil {
-		return nil, "", err
-	}
-	return left, fmt.Sprintf("%s/%s/%d", ref.Chunk, provider, attempts), nil
+// chunk and provider. made is how many reservations of theirs there are, open
+// or not: with zero, nothing was asked yet.
+func (b Budget) Recover(ctx context.Context, ref domain.Ref, provider string) (left *store.Reservation, made int, err error) {
+	return b.Ledger.OpenReservation(ctx, ref, provider)
+}
+
+// ID names the reservation of a chunk and provider that follows made others.
+func ID(ref domain.Ref, provider string, made int) string {
+	return fmt.Sprintf("%s/%s/%d", ref.Chunk, provider, made)
 }
 
 // Spend reserves limit, makes the call and settles what it says it cost, also
@@ -69,7 +71,8 @@ func (b Budget) SettleLeft(ctx context.Context, ref domain.Ref, provider string)
 
 // settleLeft does so and returns the id for the next reservation.
 func (b Budget) settleLeft(ctx context.Context, ref domain.Ref, provider string) (string, error) {
-	left, id, err := b.Recover(ctx, ref, provider)
+	left, made, err := b.Recover(ctx, ref, provider)
+	id := ID(ref, provider, made)
 	if err != nil || left == nil {
 		return id, err
 	}

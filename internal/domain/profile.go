@@ -17,6 +17,8 @@ type RunProfile struct {
 	// the run scores without meaning.
 	Lens  json.RawMessage `json:"lens,omitempty"`
 	Query SearchQuery     `json:"query"`
+	// Waterfall names the providers that enrich, in order.
+	Waterfall []string `json:"waterfall,omitempty"`
 }
 
 // SearchQuery is what a campaign looks for, resolved from its criteria and ICP.
@@ -34,7 +36,7 @@ type DiscoverShard struct {
 	Queue    string      `json:"queue"` // URL
 	Query    SearchQuery `json:"query"`
 	Searches []string    `json:"searches,omitempty"` // made one after the other; none: Query alone
-	From     string      `json:"from,omitempty"` // cursor of the first page
+	From     string      `json:"from,omitempty"`     // cursor of the first page
 	MaxRows  int         `json:"maxRows"`
 	MaxPrice money.Micro `json:"maxPrice,omitempty"` // of one page
 }

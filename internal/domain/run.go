@@ -91,10 +91,13 @@ const (
 	RunCompleted RunStatus = "completed"
 	RunPartial   RunStatus = "partial" // done, but some rows failed or a CRM refused some
 	RunFailed    RunStatus = "failed"
+	RunCancelled RunStatus = "cancelled" // its execution was stopped by hand
 )
 
 // Ended reports whether nothing more happens in this status.
-func (s RunStatus) Ended() bool { return s == RunCompleted || s == RunPartial || s == RunFailed }
+func (s RunStatus) Ended() bool {
+	return s == RunCompleted || s == RunPartial || s == RunFailed || s == RunCancelled
+}
 
 // Run is one execution of a campaign.
 type Run struct {
@@ -102,7 +105,7 @@ type Run struct {
 	Team       string    `json:"team"`
 	CampaignID string    `json:"campaignId"`
 	Status     RunStatus `json:"status"`
-	Reason     string    `json:"reason,omitempty"` // why it is paused, partial or failed
+	Reason     string    `json:"reason,omitempty"` // why it is paused, partial, failed or cancelled
 	StartedAt  time.Time `json:"startedAt"`
 	EndedAt    time.Time `json:"endedAt,omitzero"`
 	Planned    int       `json:"planned"` // rows that discovery may bring at most

@@ -19,7 +19,9 @@ func cachePK(team, question string) string { return "CACHE#" + team + "#" + ques
 
 // Answers reads what providers answered to questions before, as far as it may
 // still be used. Questions without an answer are absent from the result.
-func (s *Store) Answers(ctx context.Context, team string, questions []string) (map[string]json.RawMessage, error) {
+// Without latest, which costs twice as much, an answer of the last second may
+// be missing.
+func (s *Store) Answers(ctx context.Context, team string, questions []string, latest bool) (map[string]json.RawMessage, error) {
 	found := make(map[string]json.RawMessage, len(questions))
 	for start := 0; start < len(questions); start += cacheBatch {
 		batch := questions[start:min(start+cacheBatch, len(questions))]
@@ -27,17 +29,17 @@ func (s *Store) Answers(ctx context.Context, team string, questions []string) (m
 		for i, q := range batch {
 			keys[i] = key(cachePK(team, q), "CACHE")
 		}
-		if err := s.answers(ctx, team, keys, found); err != nil {
+		if err := s.answers(ctx, team, keys, latest, found); err != nil {
 			return nil, failure("store.answers", err)
 		}
 	}
 	return found, nil
 }
 
-func (s *Store) answers(ctx context.Context, team string, keys []map[string]types.AttributeValue, found map[string]json.RawMessage) error {
+func (s *Store) answers(ctx context.Context, team string, keys []map[string]types.AttributeValue, latest bool, found map[string]json.RawMessage) error {
 	now := s.opts.Now().Unix()
 	prefix := len(cachePK(team, ""))
-	pending := map[string]types.KeysAndAttributes{s.opts.Control: {Keys: keys, ConsistentRead: aws.Bool(true)}}
+	pending := map[string]types.KeysAndAttributes{s.opts.Control: {Keys: keys, ConsistentRead: &latest}}
 	for attempt := 0; len(pending) > 0; attempt++ {
 		if attempt > 0 {
 			if err := sleep(ctx, time.Duration(attempt)*50*time.Millisecond); err != nil {

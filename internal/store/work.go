@@ -20,8 +20,8 @@ type Shard struct {
 	Source     string `json:"source"`
 	Search     int    `json:"search,omitempty"` // number of the search in work
 	Cursor     string `json:"cursor"`           // of the page in work
-	Offset     int    `json:"offset"` // rows of that page that are done with
-	Seen       int    `json:"seen"`   // rows in
+	Offset     int    `json:"offset"`           // rows of that page that are done with
+	Seen       int    `json:"seen"`             // rows in
 	Duplicates int    `json:"duplicates"`
 	Chunks     []int  `json:"chunks"` // rows of each chunk that was written
 	Done       bool   `json:"done"`
@@ -52,12 +52,13 @@ func unitOf(ref domain.Ref, step string) string {
 // StepDiscover is the step whose unit is a shard.
 const StepDiscover = "discover"
 
-// Begin takes the lease of a step until a time, for owner. done is true if the
-// step was finished before; output is then what it answered. A step that
-// another owner is at work on is a fault Conflict.
-func (s *Store) Begin(ctx context.Context, ref domain.Ref, step, owner string, until time.Time) (output json.RawMessage, done bool, err error) {
+// Begin takes the lease of a step until a time, for owner, unless the step was
+// finished before. It returns what the finished steps of the chunk or shard
+// answered, by step. A step that another owner is at work on is a fault
+// Conflict.
+func (s *Store) Begin(ctx context.Context, ref domain.Ref, step, owner string, until time.Time) (done map[string]json.RawMessage, err error) {
 	now := s.opts.Now()
-	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), unitOf(ref, step)),
 		UpdateExpression:         aws.String("SET #lease = :until, #owner = :owner"),
 		ConditionExpression:      aws.String("attribute_not_exists(#out) AND (attribute_not_exists(#lease) OR #lease < :now OR #owner = :owner)"),
@@ -65,18 +66,33 @@ func (s *Store) Begin(ctx context.Context, ref domain.Ref, step, owner string, u
 		ExpressionAttributeValues: item{
 			":until": num(until.UnixMilli()), ":now": num(now.UnixMilli()), ":owner": str(owner),
 		},
+		ReturnValues:                        "ALL_NEW",
 		ReturnValuesOnConditionCheckFailure: "ALL_OLD",
 	})
 	if old, lost := conditionFailed(err); lost {
-		if answer := textOf(old, "out_"+step); answer != "" {
-			return json.RawMessage(answer), true, nil
+		if textOf(old, "out_"+step) != "" {
+			return answersOf(old), nil
 		}
-		return nil, false, &fault.Error{
+		return nil, &fault.Error{
 			Kind: fault.Conflict, Op: "store.begin", Message: "another worker is at this step",
 			RetryAfter: time.UnixMilli(intOf(old, "lease")).Sub(now),
 		}
 	}
-	return nil, false, failure("store.begin", err)
+	if err != nil {
+		return nil, failure("store.begin", err)
+	}
+	return answersOf(out.Attributes), nil
+}
+
+// answersOf returns what the finished steps of a unit answered.
+func answersOf(unit item) map[string]json.RawMessage {
+	answers := map[string]json.RawMessage{}
+	for name := range unit {
+		if step, ok := strings.CutPrefix(name, "out_"); ok {
+			answers[step] = json.RawMessage(textOf(unit, name))
+		}
+	}
+	return answers
 }
 
 // Finish records a step's answer and gives the lease back. If another owner
@@ -303,6 +319,17 @@ func (s *Store) Parked(ctx context.Context, ref domain.Ref) ([]Parked, error) {
 		return nil
 	})
 	return all, failure("store.parked", err)
+}
+
+// DropParked removes a run's parked messages: nobody will resume it.
+func (s *Store) DropParked(ctx context.Context, ref domain.Ref) error {
+	parked, err := s.Parked(ctx, ref)
+	for _, p := range parked {
+		if _, err := s.Unpark(ctx, ref, p.ID); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // Unpark removes a parked message; it reports whether it was still there.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +29,7 @@ type answer struct {
 	Token  string
 	Output string
 	Kind   fault.Kind
+	Cause  string // of a failure whose cause is the time to ask again
 }
 
 // world is the run's ledger, the parking place and the answers, in memory.
@@ -64,18 +66,18 @@ func (w *world) SetRunStatus(_ context.Context, _ domain.Ref, to domain.RunStatu
 	return fault.New(fault.Conflict, "test.status", "the run is in another state")
 }
 
-func (w *world) Begin(_ context.Context, _ domain.Ref, step, owner string, until time.Time) (json.RawMessage, bool, error) {
-	if out, ok := w.done[step]; ok {
-		return out, true, nil
+func (w *world) Begin(_ context.Context, _ domain.Ref, step, owner string, until time.Time) (map[string]json.RawMessage, error) {
+	if _, ok := w.done[step]; ok {
+		return w.done, nil
 	}
 	if holder := w.lease[step]; holder != "" && holder != owner {
-		return nil, false, &fault.Error{Kind: fault.Conflict, Op: "test.begin", RetryAfter: 40 * time.Second}
+		return nil, &fault.Error{Kind: fault.Conflict, Op: "test.begin", RetryAfter: 40 * time.Second}
 	}
 	w.lease[step] = owner
 	if !until.After(time.Now()) {
-		return nil, false, errors.New("a lease that is over when it begins")
+		return nil, errors.New("a lease that is over when it begins")
 	}
-	return nil, false, w.broken["Begin"]
+	return maps.Clone(w.done), w.broken["Begin"]
 }
 
 func (w *world) Finish(_ context.Context, _ domain.Ref, step, owner string, output any) error {
@@ -134,8 +136,12 @@ func (w *world) Succeed(_ context.Context, token string, output any) error {
 	return errors.Join(err, w.broken["Succeed"])
 }
 
-func (w *world) Fail(_ context.Context, token string, kind fault.Kind, _ string) error {
-	w.answers = append(w.answers, answer{Token: token, Kind: kind})
+func (w *world) Fail(_ context.Context, token string, kind fault.Kind, cause string) error {
+	a := answer{Token: token, Kind: kind}
+	if _, err := time.Parse(time.RFC3339, cause); err == nil {
+		a.Cause = cause
+	}
+	w.answers = append(w.answers, a)
 	return w.broken["Fail"]
 }
 

@@ -46,18 +46,14 @@ type Job struct {
 	Message
 	Owner string // lease holder, for the store's conditional writes
 	Step  string
-}
-
-// Deferred is an answer that makes the state machine wait and ask again.
-type Deferred struct {
-	DeferUntil string `json:"deferUntil"` // RFC 3339
+	Done  map[string]json.RawMessage // what the chunk's finished steps answered, by step
 }
 
 // Ledger is what a worker needs of the store.
 type Ledger interface {
 	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
 	SetRunStatus(ctx context.Context, ref domain.Ref, to domain.RunStatus, reason string, from ...domain.RunStatus) error
-	Begin(ctx context.Context, ref domain.Ref, step, owner string, until time.Time) (json.RawMessage, bool, error)
+	Begin(ctx context.Context, ref domain.Ref, step, owner string, until time.Time) (done map[string]json.RawMessage, err error)
 	Finish(ctx context.Context, ref domain.Ref, step, owner string, output any) error
 	Release(ctx context.Context, ref domain.Ref, step, owner string) error
 }
@@ -121,7 +117,7 @@ func (w *Worker) one(ctx context.Context, record events.SQSMessage) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		until = deadline
 	}
-	output, done, err := w.Ledger.Begin(ctx, m.Ref, job.Step, job.Owner, until)
+	done, err := w.Ledger.Begin(ctx, m.Ref, job.Step, job.Owner, until)
 	if fault.Is(err, fault.Conflict) {
 		// Whoever holds the lease will finish, or die and lose it: look again then.
 		return w.again(ctx, m, fault.RetryAfter(err)+time.Second)
@@ -129,9 +125,10 @@ func (w *Worker) one(ctx context.Context, record events.SQSMessage) error {
 	if err != nil {
 		return err
 	}
-	if done {
+	if output, finished := done[job.Step]; finished {
 		return w.succeed(ctx, m, output)
 	}
+	job.Done = done
 	result, err := w.do(ctx, job)
 	if err == nil {
 		if err := w.Ledger.Finish(ctx, m.Ref, job.Step, job.Owner, result); err != nil {
@@ -196,9 +193,9 @@ func (w *Worker) handleFailure(ctx context.Context, m Message, id string, err er
 		}
 		return w.again(ctx, m, time.Second)
 	case fault.RateLimited, fault.CircuitOpen:
-		return w.wait(ctx, m, max(wait, time.Second))
+		return w.wait(ctx, m, kind, max(wait, time.Second))
 	case fault.QuotaExhausted:
-		return w.wait(ctx, m, max(wait, time.Hour))
+		return w.wait(ctx, m, kind, max(wait, time.Hour))
 	case fault.Unavailable, fault.Unclear, fault.BadResponse: // a cut-off answer passes, too
 		m.Failures++
 		if m.Failures < maxFailures {
@@ -213,12 +210,15 @@ func (w *Worker) handleFailure(ctx context.Context, m Message, id string, err er
 }
 
 // wait postpones a message: in the queue if that is short enough, else by
-// letting the state machine wait.
-func (w *Worker) wait(ctx context.Context, m Message, d time.Duration) error {
+// letting the state machine wait. It is told so by a failure of a kind that
+// workers report for nothing else, whose cause is the time (RFC 3339) to ask
+// again: the way to Wait is a Catch, which costs no transition where nobody
+// waits.
+func (w *Worker) wait(ctx context.Context, m Message, kind fault.Kind, d time.Duration) error {
 	if d <= queueWait || m.Token == "" {
 		return w.again(ctx, m, min(d, queueWait))
 	}
-	return w.Answers.Succeed(ctx, m.Token, Deferred{DeferUntil: w.Now().Add(d).UTC().Format(time.RFC3339)})
+	return w.Answers.Fail(ctx, m.Token, kind, w.Now().Add(d).UTC().Format(time.RFC3339))
 }
 
 func (w *Worker) again(ctx context.Context, m Message, d time.Duration) error {

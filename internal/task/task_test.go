@@ -32,7 +32,7 @@ func TestAStepIsDoneOnceAndAnswered(t *testing.T) {
 		if len(w.lease) != 0 {
 			t.Errorf("leases are left: %v", w.lease)
 		}
-		wantJob := task.Job{Message: message(), Owner: "m-1/h-1", Step: "enriched-hunter"}
+		wantJob := task.Job{Message: message(), Owner: "m-1/h-1", Step: "enriched-hunter", Done: map[string]json.RawMessage{}}
 		if diff := cmp.Diff(wantJob, w.worked[0]); diff != "" {
 			t.Errorf("job (-want +got):\n%s", diff)
 		}
@@ -262,7 +262,7 @@ func TestWaiting(t *testing.T) {
 					wantSent = []sent{{Queue: m.Queue, Body: m, Delay: c.delay}}
 				} else {
 					until := time.Now().Add(c.until).UTC().Format(time.RFC3339)
-					wantAnswers = []answer{{Token: c.token, Output: `{"deferUntil":"` + until + `"}`}}
+					wantAnswers = []answer{{Token: c.token, Kind: fault.KindOf(c.err), Cause: until}}
 				}
 				if diff := cmp.Diff(wantSent, w.sent) + cmp.Diff(wantAnswers, w.answers); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)

@@ -37,7 +37,7 @@ type Store interface {
 	ClaimProspect(ctx context.Context, ref domain.Ref, prospectID string) (store.Claim, error)
 	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
 	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
-	Answers(ctx context.Context, team string, questions []string) (map[string]json.RawMessage, error)
+	Answers(ctx context.Context, team string, questions []string, latest bool) (map[string]json.RawMessage, error)
 	PutAnswer(ctx context.Context, team, question string, answer any, life time.Duration) error
 }
 
@@ -152,7 +152,7 @@ func (w *worker) page(ctx context.Context) (page provider.Page, err error) {
 	// A page that is paid for is kept until the shard is surely past it, so that
 	// a worker that takes over does not buy it again.
 	question := budget.Question(w.shard.Source, provider.OpDiscover, w.job.Run, w.shard.ID, strconv.Itoa(number), cursor)
-	known, err := w.Store.Answers(ctx, w.job.Team, []string{question})
+	known, err := w.Store.Answers(ctx, w.job.Team, []string{question}, true)
 	if err != nil {
 		return page, err
 	}

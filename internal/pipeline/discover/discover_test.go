@@ -391,7 +391,7 @@ func killAnywhere(t *testing.T, searches int) {
 }
 
 // Answers implements discover.Store.
-func (w *world) Answers(_ context.Context, _ string, questions []string) (map[string]json.RawMessage, error) {
+func (w *world) Answers(_ context.Context, _ string, questions []string, _ bool) (map[string]json.RawMessage, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	found := map[string]json.RawMessage{}

@@ -186,6 +186,7 @@ func (c *chunk) ask(ctx context.Context, row *domain.Row, q question) error {
 		return err
 	}
 	a.Order = c.order
+	a.shareOrigin()
 	if c.isPrepaid(q.key) {
 		a.Cost = 0
 	}

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,7 +44,7 @@ type Store interface {
 	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
 	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
 	Profile(ctx context.Context, team, run string, profile any) error
-	Answers(ctx context.Context, team string, questions []string) (map[string]json.RawMessage, error)
+	Answers(ctx context.Context, team string, questions []string, latest bool) (map[string]json.RawMessage, error)
 	PutAnswer(ctx context.Context, team, question string, answer any, life time.Duration) error
 	PutFirstAnswer(ctx context.Context, team, question string, answer any, life time.Duration) (earlier json.RawMessage, err error)
 	Suppression(ctx context.Context, team string) (*store.Suppression, error)
@@ -84,12 +85,12 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if !ok {
 		return nil, fault.New(fault.InvalidInput, "enrich.source", "there is no enricher "+job.Provider)
 	}
-	rows, err := s.Store.Rows(ctx, job.Team, job.Doc)
-	if err != nil {
-		return nil, err
-	}
 	var profile domain.RunProfile
 	if err := s.Store.Profile(ctx, job.Team, job.Run, &profile); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.Rows(ctx, job.Team, newest(job, profile.Waterfall))
+	if err != nil {
 		return nil, err
 	}
 	list, err := s.Store.Suppression(ctx, job.Team)
@@ -109,6 +110,20 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 		return nil, err
 	}
 	return Output{Doc: doc}, nil
+}
+
+// newest returns the key of the chunk's rows as the provider before this one in
+// the waterfall left them: one that was skipped left none.
+func newest(job task.Job, waterfall []string) string {
+	key := job.Doc
+	for _, earlier := range waterfall[:max(0, slices.Index(waterfall, job.Provider))] {
+		var out Output
+		answer := job.Done[Step(task.Message{Provider: earlier})]
+		if err := json.Unmarshal(answer, &out); err == nil && out.Doc != "" {
+			key = out.Doc
+		}
+	}
+	return key
 }
 
 // chunk is one attempt at a chunk.
@@ -131,6 +146,7 @@ type chunk struct {
 	answers map[string]answer        // of this attempt
 	prepaid map[string]bool          // questions that a settled reservation paid for
 	order   string                   // reservation of this attempt
+	begun   bool                     // questions may have been asked before this attempt
 	held    map[string]string        // prospect by the person whom it claimed
 	line    map[string]chan struct{} // by first question: closed when the last row begun with it is done
 }
@@ -138,10 +154,11 @@ type chunk struct {
 // run answers what it can from the cache, reserves for the rest and asks.
 func (c *chunk) run(ctx context.Context) error {
 	name := c.source.Definition.Name
-	left, id, err := c.Budget.Recover(ctx, c.ref, name)
+	left, made, err := c.Budget.Recover(ctx, c.ref, name)
 	if err != nil {
 		return err
 	}
+	c.begun = made > 0
 	// What was paid for is applied before anybody is suppressed, or its price
 	// would be forgotten.
 	if err := c.replay(ctx); err != nil {
@@ -166,7 +183,7 @@ func (c *chunk) run(ctx context.Context) error {
 	if len(open) == 0 {
 		return nil
 	}
-	r, capErr := c.reserve(ctx, id, open)
+	r, capErr := c.reserve(ctx, budget.ID(c.ref, name, made), open)
 	if capErr != nil && len(r.Questions) == 0 {
 		return capErr
 	}

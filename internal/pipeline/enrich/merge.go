@@ -2,10 +2,31 @@ package enrich
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/messageai/sluice/internal/domain"
 )
+
+// shareOrigin says once what most fields' provenance says each: an answer then
+// takes one write unit instead of two.
+func (a *answer) shareOrigin() {
+	if a.Prospect == nil || len(a.Prospect.Provenance) == 0 {
+		return
+	}
+	count := map[domain.Provenance]int{}
+	var most domain.Provenance
+	for _, field := range slices.Sorted(maps.Keys(a.Prospect.Provenance)) {
+		origin := a.Prospect.Provenance[field]
+		if count[origin]++; count[origin] > count[most] {
+			most = origin
+		}
+	}
+	p := *a.Prospect
+	p.Provenance = maps.Clone(p.Provenance)
+	maps.DeleteFunc(p.Provenance, func(_ string, origin domain.Provenance) bool { return origin == most })
+	a.Prospect, a.Origin = &p, &most
+}
 
 // merge adds what a provider said about a person to the row. A provider that
 // was asked for the person knows them better than the search that listed them,
@@ -26,7 +47,10 @@ func merge(row *domain.Row, from string, a answer) {
 	if p.Provenance == nil {
 		p.Provenance = map[string]domain.Provenance{}
 	}
-	m := merger{p: p, got: got, from: from}
+	m := merger{p: p, got: got, origin: domain.Provenance{Source: from, FetchedAt: got.SeenAt}}
+	if a.Origin != nil {
+		m.origin = *a.Origin
+	}
 	m.person()
 	m.company()
 	if got.Contact.Email != "" {
@@ -38,15 +62,15 @@ func merge(row *domain.Row, from string, a answer) {
 }
 
 type merger struct {
-	p    *domain.Prospect
-	got  domain.Prospect
-	from string
+	p      *domain.Prospect
+	got    domain.Prospect
+	origin domain.Provenance // of fields that name none
 }
 
 func (m merger) note(field string) {
 	origin, ok := m.got.Provenance[field]
 	if !ok {
-		origin = domain.Provenance{Source: m.from, FetchedAt: m.got.SeenAt}
+		origin = m.origin
 	}
 	m.p.Provenance[field] = origin
 }

@@ -33,6 +33,7 @@ type question struct {
 type answer struct {
 	Found    bool               `json:"found,omitempty"`
 	Prospect *domain.Prospect   `json:"prospect,omitempty"`
+	Origin   *domain.Provenance `json:"origin,omitempty"` // of every field of Prospect that names no other
 	Email    string             `json:"email,omitempty"`
 	Status   domain.EmailStatus `json:"status,omitempty"`
 	Cost     money.Micro        `json:"cost,omitempty"`

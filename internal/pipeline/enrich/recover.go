@@ -23,7 +23,7 @@ func (c *chunk) replay(ctx context.Context) error {
 				at[q.key] = append(at[q.key], i)
 			}
 		}
-		found, err := c.Store.Answers(ctx, c.ref.Team, names)
+		found, err := c.Store.Answers(ctx, c.ref.Team, names, c.begun)
 		if err != nil {
 			return err
 		}

@@ -177,7 +177,7 @@ func (w *world) Profile(ctx context.Context, _, _ string, profile any) error {
 	})
 }
 
-func (w *world) Answers(ctx context.Context, _ string, questions []string) (found map[string]json.RawMessage, err error) {
+func (w *world) Answers(ctx context.Context, _ string, questions []string, _ bool) (found map[string]json.RawMessage, err error) {
 	found = map[string]json.RawMessage{}
 	err = w.call(ctx, "Answers", func() error {
 		for _, q := range questions {

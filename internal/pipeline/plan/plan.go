@@ -91,6 +91,9 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		ICP: icp, Options: campaign.Options, Sources: campaign.Sources, Query: query,
 		ListShards: store.ListShards(campaign.Options.MaxProspects),
 	}
+	if campaign.Options.AutoEnrich {
+		profile.Waterfall = s.Enrichers
+	}
 	// A cap that does not even allow the calibration is met where it hurts less:
 	// the run scores without meaning and pauses at its first paid question.
 	if err := s.calibrate(ctx, in.Ref, &profile); err != nil && !fault.Is(err, fault.CapReached) {
@@ -113,10 +116,8 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		Waterfall: []Target{}, CRMs: []Target{},
 		DiscoverConcurrency: discoverConcurrency, ChunkConcurrency: chunkConcurrency,
 	}
-	if campaign.Options.AutoEnrich {
-		if out.Waterfall, err = s.targets("enrich", s.Enrichers); err != nil {
-			return Output{}, err
-		}
+	if out.Waterfall, err = s.targets("enrich", profile.Waterfall); err != nil {
+		return Output{}, err
 	}
 	if campaign.Options.AutoConvert {
 		if out.CRMs, err = s.targets("push", s.CRMs); err != nil {
