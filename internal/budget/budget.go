@@ -62,14 +62,9 @@ func (b Budget) Spend(ctx context.Context, ref domain.Ref, provider string, limi
 	return errors.Join(err, b.Ledger.Settle(context.WithoutCancel(ctx), ref, r, cost))
 }
 
-// SettleLeft settles what a killed worker left open for this chunk and provider
-// at its full amount: it may have been charged.
-func (b Budget) SettleLeft(ctx context.Context, ref domain.Ref, provider string) error {
-	_, err := b.settleLeft(ctx, ref, provider)
-	return err
-}
-
-// settleLeft does so and returns the id for the next reservation.
+// settleLeft settles what a killed worker left open for this chunk and provider
+// at its full amount: it may have been charged. It returns the id for the next
+// reservation.
 func (b Budget) settleLeft(ctx context.Context, ref domain.Ref, provider string) (string, error) {
 	left, made, err := b.Recover(ctx, ref, provider)
 	id := ID(ref, provider, made)

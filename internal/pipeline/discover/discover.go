@@ -6,8 +6,8 @@ package discover
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,7 +15,6 @@ import (
 	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
-	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
@@ -26,9 +25,6 @@ const ChunkRows = 250
 
 // claimsAtOnce bounds the conditional writes that one worker has in flight.
 const claimsAtOnce = 16
-
-// pageLife is how long a paid page is kept.
-const pageLife = 24 * time.Hour
 
 // Store is what the stage needs of the store.
 type Store interface {
@@ -76,7 +72,11 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 		progress.Source, progress.Cursor = shard.Source, shard.From
 	}
 	w := &worker{Stage: s, job: job, shard: shard, source: source, progress: progress, first: len(progress.Chunks), written: map[string]bool{}}
-	if err := w.run(ctx); err != nil {
+	err = w.run(ctx)
+	if !w.purse.left { // what this attempt bought is settled, however it ended
+		err = errors.Join(err, w.settle(context.WithoutCancel(ctx), 0))
+	}
+	if err != nil {
 		return nil, err
 	}
 	return Output{Rows: w.progress.Seen, Chunks: len(w.progress.Chunks)}, nil
@@ -93,6 +93,7 @@ type worker struct {
 	written  map[string]bool // prospects in chunks of this attempt
 	rows     []domain.Row    // of the chunk in work
 	tail     store.Shard     // progress as of the end of rows
+	purse    purse
 }
 
 func (w *worker) run(ctx context.Context) error {
@@ -130,45 +131,17 @@ func (w *worker) stopIfPaused(ctx context.Context) error {
 	if err != nil || run.Status == domain.RunRunning {
 		return err
 	}
+	if w.purse.left {
+		// Pages after this one may have been bought under what was left: it
+		// cannot be told here how many.
+		if err := w.settle(ctx, w.purse.open.Max); err != nil {
+			return err
+		}
+	}
 	if err := w.flush(ctx, false); err != nil {
 		return err
 	}
 	return &fault.Error{Kind: fault.RateLimited, Op: "discover.page", Message: "the run is paused", RetryAfter: time.Second}
-}
-
-// page gets the page in work.
-func (w *worker) page(ctx context.Context) (page provider.Page, err error) {
-	q := provider.Query{
-		Titles: w.shard.Query.Titles, Sizes: w.shard.Query.Sizes, Locations: w.shard.Query.Locations,
-		Industries: w.shard.Query.Industries,
-	}
-	number, cursor := w.tail.Search, w.tail.Cursor
-	if len(w.shard.Searches) > 0 {
-		q.Keywords = []string{w.shard.Searches[number]}
-	}
-	if w.shard.MaxPrice == 0 {
-		return w.source.Discover(ctx, q, cursor)
-	}
-	// A page that is paid for is kept until the shard is surely past it, so that
-	// a worker that takes over does not buy it again.
-	question := budget.Question(w.shard.Source, provider.OpDiscover, w.job.Run, w.shard.ID, strconv.Itoa(number), cursor)
-	known, err := w.Store.Answers(ctx, w.job.Team, []string{question}, true)
-	if err != nil {
-		return page, err
-	}
-	if raw, ok := known[question]; ok {
-		if err := w.Budget.SettleLeft(ctx, w.job.Ref, w.shard.Source); err != nil {
-			return page, err
-		}
-		return page, json.Unmarshal(raw, &page)
-	}
-	err = w.Budget.Spend(ctx, w.job.Ref, w.shard.Source, w.shard.MaxPrice, func(ctx context.Context) (money.Micro, error) {
-		if page, err = w.source.Discover(ctx, q, cursor); err != nil {
-			return page.Usage.Cost, err
-		}
-		return page.Usage.Cost, w.Store.PutAnswer(ctx, w.job.Team, question, page, pageLife)
-	})
-	return page, err
 }
 
 // take claims the page's prospects from the saved offset on and adds the new
@@ -263,6 +236,11 @@ func (w *worker) flush(ctx context.Context, done bool) error {
 		w.tail.Chunks = append(w.tail.Chunks, len(w.rows))
 	}
 	w.tail.Done = w.tail.Done || done
+	// Before the shard moves on: whoever takes over does not see these pages
+	// again. A killed worker would have come here, too, before it asked for more.
+	if err := w.settle(ctx, 0); err != nil {
+		return err
+	}
 	if err := w.Store.SaveShard(ctx, w.job.Ref, w.job.Owner, w.tail); err != nil {
 		return err
 	}

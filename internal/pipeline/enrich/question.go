@@ -8,6 +8,7 @@ import (
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/normalize"
 	"github.com/messageai/sluice/internal/provider"
 )
 
@@ -122,7 +123,7 @@ func (c *chunk) personQuestion(p domain.Prospect) question {
 	d := c.source.Definition
 	identity := []string{"id", p.Refs[d.Name]}
 	if p.Refs[d.Name] == "" {
-		identity = []string{"name", strings.ToLower(p.Person.Name()), p.Company.Domain}
+		identity = []string{"name", normalize.Fold(p.Person.Name()), p.Company.Domain}
 	}
 	return question{
 		op: opPerson, wants: "email", price: d.Prices.Operations[provider.OpEnrichPerson],
@@ -142,7 +143,7 @@ func (c *chunk) emailQuestion(p domain.Prospect) question {
 	d := c.source.Definition
 	return question{
 		op: opEmail, wants: "email", price: d.Prices.Operations[provider.OpFindEmail],
-		key: budget.Question(d.Name, opEmail, strings.ToLower(p.Person.FirstName), strings.ToLower(p.Person.LastName), p.Company.Domain),
+		key: budget.Question(d.Name, opEmail, normalize.Fold(p.Person.FirstName), normalize.Fold(p.Person.LastName), p.Company.Domain),
 		call: func(ctx context.Context) (answer, error) {
 			got, err := c.source.Emails.FindEmail(ctx, provider.EmailQuery{FirstName: p.Person.FirstName, LastName: p.Person.LastName, Domain: p.Company.Domain})
 			return answer{Found: got.Found, Email: got.Email, Status: got.Status, Cost: got.Usage.Cost}, err
