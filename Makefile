@@ -26,7 +26,7 @@ RACE ?= ./internal/breaker ./internal/localaws/... ./internal/pipeline/... ./int
 TOOL := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo race cover fuzz bench lint fmt fmt-check vet vuln generate generate-check tidy-check \
+.PHONY: help build test demo race cover fuzz bench bench-million bench-gate lint fmt fmt-check vet vuln generate generate-check tidy-check \
 	validate build-functions deploy hooks ci
 
 help: ## print this list
@@ -57,8 +57,14 @@ fuzz: ## run every fuzz test for FUZZTIME (10s)
 		done; \
 	done
 
-bench: ## throughput, write units and transitions of the engine at zero provider latency
-	go run ./cmd/sluice bench
+bench: ## measure 1,000, 10,000 and 100,000 prospects and write bench/results.json and the tables
+	@for n in 1000 10000 100000; do go run ./cmd/sluice bench --prospects $$n --keep || exit 1; done
+
+bench-million: ## the same with 1,000,000 prospects; takes half an hour and 16 GB
+	go run ./cmd/sluice bench --prospects 1000000 --keep --state-dir build/bench
+
+bench-gate: ## fail if what AWS would bill per prospect grew since bench/results.json
+	@for n in 1000 10000; do go run ./cmd/sluice bench --prospects $$n --gate || exit 1; done
 
 lint: ## run the linters; changes nothing
 	$(TOOL) golangci-lint run ./...

@@ -5,77 +5,171 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
-	"text/tabwriter"
+	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
 	"github.com/messageai/sluice/internal/api"
+	"github.com/messageai/sluice/internal/bench"
 	"github.com/messageai/sluice/internal/localaws/meter"
 	"github.com/messageai/sluice/internal/practice"
 )
+
+// Where the figures are kept and shown, from the repository's root.
+const (
+	benchRecord = "bench/results.json"
+	benchPage   = "bench/README.md"
+	readme      = "README.md"
+)
+
+// benchTolerance is by what share a count may grow before the gate shuts: the
+// order in which workers run moves some by a percent.
+const benchTolerance = 0.03
 
 type benchCommand struct {
 	Prospects int    `default:"10000" help:"How many prospects to run."`
 	Seed      uint64 `default:"11" help:"Seed of the synthetic market."`
 	JSON      bool   `name:"json" help:"Print one JSON object."`
+	Keep      bool   `help:"Keep the result in bench/results.json and the tables (from the repository's root)."`
+	Gate      bool   `help:"Fail if a count is worse than the kept one of this size."`
+	StateDir  string `help:"Folder for stored objects; default: memory. For runs that do not fit."`
 }
 
-// Run measures one campaign at zero provider latency, in memory.
+// Run measures one campaign at zero provider latency.
 func (b *benchCommand) Run(ctx context.Context, t terminal) error {
-	world, err := practice.Open(ctx, practice.Options{Seed: b.Seed, People: marketSize(b.Prospects), Generous: true})
+	p := newProbe()
+	world, err := practice.Open(ctx, practice.Options{
+		Seed: b.Seed, People: marketSize(b.Prospects), Generous: true, StateDir: b.StateDir, Fresh: true, Wrap: p.wrap, Outside: p.outside,
+	})
 	if err != nil {
 		return err
 	}
-	err = b.measure(ctx, t, world)
-	return errors.Join(err, world.Close())
+	result, err := b.measure(ctx, world, p)
+	if err := errors.Join(err, world.Close()); err != nil {
+		return err
+	}
+	return b.report(t, result)
 }
 
-func (b *benchCommand) measure(ctx context.Context, t terminal, world *practice.World) error {
+func (b *benchCommand) measure(ctx context.Context, world *practice.World, p *probe) (r bench.Result, err error) {
 	world.Start()
 	c := client{api: world.API(), key: practice.Key}
 	before := world.Stack.Meter().Read()
-	began := time.Now()
+	if err := p.start(); err != nil {
+		return r, err
+	}
 	started, err := (&demoCommand{Prospects: b.Prospects}).start(ctx, c)
-	if err != nil {
-		return err
+	if err == nil {
+		err = b.wait(ctx, world)
 	}
-	status, err := follow(ctx, t, c, started.CampaignID, b.Prospects, b.JSON)
-	if err != nil {
-		return err
+	used, perr := p.stop()
+	if err := errors.Join(err, perr); err != nil {
+		return r, err
 	}
-	elapsed := time.Since(began)
-	aws := world.Stack.Meter().Read().Sub(before)
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
+	billed := world.Stack.Meter().Read().Sub(before)
+	var status api.CampaignStatus
+	if err := c.call(ctx, "GET", "/api/v1/prospecting/campaigns/"+started.CampaignID, nil, &status); err != nil {
+		return r, err
+	}
 	if !status.Rows.Balanced || status.Status != "completed" {
-		return fmt.Errorf("the benchmark's run is %s (%s) and balanced is %t", status.Status, status.Reason, status.Rows.Balanced)
+		return r, fmt.Errorf("the benchmark's run is %s (%s) and balanced is %t", status.Status, status.Reason, status.Rows.Balanced)
 	}
 	n := float64(status.Rows.In)
-	counts := map[string]float64{}
+	r = bench.Result{
+		Prospects: status.Rows.In, Seed: b.Seed, Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(),
+		Seconds: used.elapsed.Seconds(), PerMinute: n / used.elapsed.Minutes(), CPUMicroseconds: used.cpu.Seconds() * 1e6 / n,
+		Stages: map[string]float64{}, PeakMemoryMB: int(used.peak >> 20), PerProspect: map[string]float64{}, USD: map[string]float64{},
+	}
+	for stage, d := range used.stages {
+		r.Stages[stage] = d.Seconds() * 1e6 / n
+	}
 	for _, u := range meter.Units() {
-		counts[u.String()] = aws.Count(u) / n
+		r.PerProspect[u.String()], r.USD[u.String()] = billed.Count(u)/n, billed.CostMicroUSD(u)/n
 	}
-	if b.JSON {
-		return json.NewEncoder(t.out).Encode(map[string]any{
-			"prospects": status.Rows.In, "elapsedSeconds": elapsed.Seconds(), "prospectsPerMinute": n / elapsed.Minutes(),
-			"perProspect": counts, "usdPerMillionProspects": aws.MicroUSD() / n, "pricesFrom": meter.PriceDate,
-			"goMemoryMB": memory.Sys >> 20, "cpus": runtime.NumCPU(),
-		})
-	}
-	return printBench(t, status, elapsed, aws, memory.Sys>>20)
+	stored, err := storedBytes(ctx, world)
+	r.StoredMB = int(stored >> 20)
+	return r, err
 }
 
-func printBench(t terminal, status api.CampaignStatus, elapsed time.Duration, aws meter.Reading, megabytes uint64) error {
-	n := float64(status.Rows.In)
-	tw := tabwriter.NewWriter(t.out, 2, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(tw, "prospects\t%d\t\n", status.Rows.In)
-	fmt.Fprintf(tw, "seconds\t%.1f\t\n", elapsed.Seconds())
-	fmt.Fprintf(tw, "prospects/min\t%.0f\t\n", n/elapsed.Minutes())
-	fmt.Fprintf(tw, "Go memory MB\t%d\t\n", megabytes)
-	fmt.Fprintf(tw, "\tper prospect\t$ per million\t\n")
-	for _, u := range meter.Units() {
-		fmt.Fprintf(tw, "%s\t%.4f\t%.3f\t\n", u, aws.Count(u)/n, aws.CostMicroUSD(u)/n)
+// wait waits for the execution to end. It asks the state machine, which is
+// free, and not the API, which would be part of the bill.
+func (b *benchCommand) wait(ctx context.Context, world *practice.World) error {
+	cfg, err := world.Stack.Config("")
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(tw, "AWS in all\t\t%.2f\t\n", aws.MicroUSD()/n)
-	return tw.Flush()
+	states := sfn.NewFromConfig(cfg)
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		list, err := states.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: aws.String(world.Stack.Output("StateMachine"))})
+		if err != nil {
+			return err
+		}
+		if len(list.Executions) == 1 && list.Executions[0].Status != types.ExecutionStatusRunning {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func (b *benchCommand) report(t terminal, r bench.Result) error {
+	record, err := bench.Load(benchRecord)
+	if err != nil {
+		return err
+	}
+	now := bench.Record{PricesFrom: meter.PriceDate, Runs: []bench.Result{r}}
+	if b.JSON {
+		err = json.NewEncoder(t.out).Encode(r)
+	} else {
+		_, err = fmt.Fprintf(t.out, "%s\n%s", now.Table(), now.StageTable())
+	}
+	if err == nil && b.Gate {
+		err = gate(record, r)
+	}
+	if err == nil && b.Keep {
+		record.PricesFrom = now.PricesFrom
+		record.Put(r)
+		err = keep(record)
+	}
+	return err
+}
+
+func gate(record bench.Record, r bench.Result) error {
+	worse, err := record.Worse(r, benchTolerance)
+	if err == nil && len(worse) > 0 {
+		err = fmt.Errorf("worse than %s; keep the new figures with --keep if that is meant:\n%s", benchRecord, strings.Join(worse, "\n"))
+	}
+	return err
+}
+
+// keep writes the record and the tables that show it.
+func keep(record bench.Record) error {
+	if err := record.Save(benchRecord); err != nil {
+		return err
+	}
+	tables := "AWS list prices of " + record.PricesFrom + ".\n\n" + record.Table()
+	for _, place := range []struct{ page, text string }{{readme, tables}, {benchPage, tables + "\n" + record.StageTable()}} {
+		page, err := os.ReadFile(place.page)
+		if err != nil {
+			return err
+		}
+		text, err := bench.Replace(string(page), "figures", "\n"+place.text+"\n")
+		if err != nil {
+			return fmt.Errorf("%s: %w", place.page, err)
+		}
+		if err := os.WriteFile(place.page, []byte(text), 0o644); err != nil { //nolint:gosec // documentation is for everybody
+			return err
+		}
+	}
+	return nil
 }

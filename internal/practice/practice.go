@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -49,6 +50,10 @@ const Team = "practice"
 // simulation on this machine.
 const Key = "sk_practice"
 
+// Stage is the label in profiles that says for whom the processor worked:
+// "function" and its name for the product's code.
+const Stage = "stage"
+
 // Options configure a world. The zero value is seed 0, in memory, without
 // latency or faults, with the providers' published quotas.
 type Options struct {
@@ -63,6 +68,12 @@ type Options struct {
 	Faults     localaws.Faults            // of AWS calls and provider calls
 	Disturb    func(queue string) sqs.Disturbance
 	Logger     *slog.Logger // of functions; nil discards
+
+	// Wrap stands between a function (by the name of its folder) and AWS,
+	// Outside between all functions and the providers, so that a test can see
+	// and change what passes. nil: nothing is between.
+	Wrap    func(function string, next aws.HTTPClient) aws.HTTPClient
+	Outside func(next http.RoundTripper) http.RoundTripper
 }
 
 // World is a running practice mode.
@@ -183,8 +194,12 @@ func (w *World) openStack(ctx context.Context, opts Options) (err error) {
 	for k, v := range opts.Parameters {
 		parameters[k] = v
 	}
+	providers := w.Sandbox.RoundTripper()
+	if opts.Outside != nil {
+		providers = opts.Outside(providers)
+	}
 	outside := app.Outside{
-		Transport: localaws.Transport(w.Sandbox.RoundTripper(), opts.Faults),
+		Transport: localaws.Transport(providers, opts.Faults),
 		GRPC: []grpc.DialOption{
 			grpc.WithContextDialer(w.pinecone.Dialer()),
 			grpc.WithChainUnaryInterceptor(mortal),
@@ -194,7 +209,11 @@ func (w *World) openStack(ctx context.Context, opts Options) (err error) {
 	functions := map[string]localaws.Factory{}
 	for name, build := range app.Functions() {
 		functions[name] = func(ctx context.Context, env map[string]string, cfg aws.Config) (hosting.Handler, error) {
-			return build(ctx, env, cfg, outside)
+			if opts.Wrap != nil {
+				cfg.HTTPClient = opts.Wrap(name, cfg.HTTPClient)
+			}
+			h, err := build(ctx, env, cfg, outside)
+			return labelled{h, name}, err
 		}
 	}
 	options := localaws.Options{
@@ -205,6 +224,20 @@ func (w *World) openStack(ctx context.Context, opts Options) (err error) {
 	}
 	w.Stack, err = localaws.New(ctx, options)
 	return err
+}
+
+// labelled marks what runs for a function in profiles.
+type labelled struct {
+	hosting.Handler
+	function string
+}
+
+// Invoke implements lambda.Handler.
+func (l labelled) Invoke(ctx context.Context, payload []byte) (out []byte, err error) {
+	pprof.Do(ctx, pprof.Labels(Stage, "function "+l.function), func(ctx context.Context) {
+		out, err = l.Handler.Invoke(ctx, payload)
+	})
+	return out, err
 }
 
 // mortal keeps a killed worker from reaching the vector index.

@@ -1,0 +1,104 @@
+package bench_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/messageai/sluice/internal/bench"
+)
+
+func result(prospects int, writes float64) bench.Result {
+	return bench.Result{
+		Prospects: prospects, Seed: 11, PerMinute: 40_000, CPUMicroseconds: 2_500, PeakMemoryMB: 300, StoredMB: 40,
+		Stages:      map[string]float64{"function enrich": 900, "function score": 1_100},
+		PerProspect: map[string]float64{"writeUnits": writes, "lambdaGBMilliseconds": 10},
+		USD:         map[string]float64{"writeUnits": writes * 0.625, "lambdaGBMilliseconds": 0.13},
+	}
+}
+
+func TestARecordIsReadAsItWasKept(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "results.json")
+	empty, err := bench.Load(path)
+	if err != nil || len(empty.Runs) != 0 {
+		t.Fatalf("a record that was never kept = %+v, %v; want an empty one", empty, err)
+	}
+	want := bench.Record{PricesFrom: "2026-11-22"}
+	for _, r := range []bench.Result{result(9_978, 5), result(998, 4), result(10_000, 3)} { // the last is of the first's size
+		want.Put(r)
+	}
+	if err := want.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := bench.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(bench.Record{PricesFrom: "2026-11-22", Runs: []bench.Result{result(998, 4), result(10_000, 3)}}, got); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheGateShutsOnCountsAlone(t *testing.T) {
+	t.Parallel()
+	var kept bench.Record
+	kept.Put(result(10_000, 4))
+	slower := result(9_990, 4.1)
+	slower.PerMinute, slower.CPUMicroseconds, slower.PeakMemoryMB = 1, 1e6, 1e6
+	slower.PerProspect["lambdaGBMilliseconds"] = 1e6
+	for name, c := range map[string]struct {
+		now  bench.Result
+		want int
+	}{
+		"within the tolerance, on a slow machine": {slower, 0},
+		"more writes":  {result(10_000, 4.2), 1},
+		"fewer writes": {result(10_000, 2), 0},
+	} {
+		if worse, err := kept.Worse(c.now, 0.03); err != nil || len(worse) != c.want {
+			t.Errorf("%s: %q, %v; want %d lines", name, worse, err, c.want)
+		}
+	}
+	fresh := result(10_000, 4)
+	fresh.PerProspect["kmsRequests"] = 0.1
+	if worse, err := kept.Worse(fresh, 0.03); err != nil || len(worse) != 1 {
+		t.Errorf("a unit that was not used before: %q, %v; want a line", worse, err)
+	}
+	if _, err := kept.Worse(result(500, 4), 0.03); err == nil {
+		t.Error("a size that was never kept passes the gate")
+	}
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	var r bench.Record
+	r.Put(result(1_000, 4))
+	r.Put(result(10_000, 3.5))
+	table := r.Table()
+	for _, line := range []string{
+		"| per prospect | 1000 prospects | 10000 prospects | one execution per lead |\n| --- | --- | --- | --- |\n",
+		"| DynamoDB write units | 4.000 | 3.500 | 36 |\n",
+		"| **$ per million** | **2.63** | **2.32** | **559** |\n",
+	} {
+		if !strings.Contains(table, line) {
+			t.Errorf("the table lacks %q:\n%s", line, table)
+		}
+	}
+	want := "| 10000 prospects, processor time | us per prospect |\n| --- | --- |\n| function score | 1100 |\n| function enrich | 900 |\n"
+	if diff := cmp.Diff(want, r.StageTable()); diff != "" {
+		t.Errorf("stages (-want +got):\n%s", diff)
+	}
+}
+
+func TestATableTakesTheOldOnesPlace(t *testing.T) {
+	t.Parallel()
+	got, err := bench.Replace("a\n<!-- figures -->\nold\n<!-- /figures -->\nz\n", "figures", "new\n")
+	if diff := cmp.Diff("a\n<!-- figures -->\nnew\n<!-- /figures -->\nz\n", got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if _, err := bench.Replace("a\n<!-- figures -->\nz\n", "figures", "new\n"); err == nil {
+		t.Error("a place without an end is accepted")
+	}
+}
