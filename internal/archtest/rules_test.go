@@ -67,7 +67,8 @@ var rules = []rule{
 	{group: "internal/localaws/**", inside: "localaws/**", outside: awsSDK + " " + lambda + " github.com/dop251/goja go.yaml.in/yaml/v3 github.com/cockroachdb/apd/v3 " + uuid + " " + workers},
 	{group: "internal/sandbox/**", inside: "sandbox/** localaws/journal " + vocab + " normalize", outside: grpc + " google.golang.org/protobuf/ github.com/pinecone-io/go-pinecone/v5/"},
 	{group: "internal/practice", inside: "** !archtest !cli !provider/providertest", outside: awsSDK + " " + lambda + " " + grpc + " " + uuid},
-	{group: "internal/cli", inside: "** !archtest !provider/providertest !pipeline/*", outside: awsSDK + " github.com/alecthomas/kong golang.org/x/term " + uuid + " " + workers},
+	{group: "internal/bench"},
+	{group: "internal/cli", inside: "** !archtest !provider/providertest !pipeline/*", outside: awsSDK + " github.com/google/pprof/profile github.com/alecthomas/kong golang.org/x/term " + uuid + " " + workers},
 	{group: "cmd/sluice", inside: "cli . config"},
 
 	{group: "."}, // the deployed files, embedded
