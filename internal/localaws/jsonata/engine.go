@@ -35,8 +35,10 @@ var librarySource string
 var shimSource string
 
 const (
-	timeLimit      = 10 * time.Second // AWS allows 1 s on its own machines; a busy laptop is slower
-	callStackLimit = 8000             // JavaScript calls; AWS limits recursion without saying how deep
+	timeLimit      = 30 * time.Second // of wall time, against what steps do not count, such as a regular expression
+	stepLimit      = 200_000          // nodes evaluated, for the 1 s of AWS: the same on every machine, and where time is simulated
+	depthLimit     = 100              // nodes inside nodes; measured on AWS (floci-io/floci issue 2737, August 2026)
+	callStackLimit = 8000             // JavaScript calls, enough for that depth
 	cachedPerVM    = 2000             // compiled expressions; beyond that a cache starts anew
 )
 
@@ -64,6 +66,7 @@ var ErrUnsupportedResult = errors.New("the result is a function")
 type Engine struct {
 	library, shim *goja.Program
 	limit         time.Duration // of one evaluation
+	steps, depth  int           // of one evaluation
 	keepEval      bool          // only to run the official suite
 	slots         chan *vm      // an entry is an idle interpreter, or nil for the right to start one
 
@@ -82,7 +85,7 @@ func New() (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load jsonata: %w", err)
 	}
-	e := &Engine{library: library, shim: shim, limit: timeLimit, compiled: map[string]*Expr{}, slots: make(chan *vm, runtime.GOMAXPROCS(0))}
+	e := &Engine{library: library, shim: shim, limit: timeLimit, steps: stepLimit, depth: depthLimit, compiled: map[string]*Expr{}, slots: make(chan *vm, runtime.GOMAXPROCS(0))}
 	for range cap(e.slots) {
 		e.slots <- nil
 	}
@@ -120,9 +123,10 @@ type Expr struct {
 	engine    *Engine
 	source    string
 	variables []string // names that it reads, among others
-	sections  []string // parts of $states that it reads; all if it uses $states otherwise
+	named     []string // parts of $states that it names, as in $states.input
+	sections  []string // parts of $states that it can read: those, or all if it uses $states otherwise
 	steps     []string // of a plain path; nil if it is not one
-	rootless  int      // position of the first use of a context at top level, or -1
+	rootless  string   // the first reference to a context at top level
 }
 
 // Source returns the expression's text.
@@ -131,14 +135,25 @@ func (x *Expr) Source() string { return x.source }
 // Reads reports whether the expression can read a section of $states.
 func (x *Expr) Reads(section string) bool { return slices.Contains(x.sections, section) }
 
+// Names reports whether the expression names a section of $states, as in
+// $states.input. Step Functions refuses to create a machine with an expression
+// that names a section which its field does not have.
+func (x *Expr) Names(section string) bool { return slices.Contains(x.named, section) }
+
 // Rootless returns an error if the expression refers to $, $$ or an unqualified
 // name where there is no context. Step Functions gives expressions no input
-// document, so such a reference is a mistake that it refuses at creation.
+// document and refuses such a reference when a machine is created.
 func (x *Expr) Rootless() error {
-	if x.rootless < 0 {
+	if x.rootless == "" {
 		return nil
 	}
-	return &Error{Message: fmt.Sprintf("a reference to $, $$ or an unqualified name at position %d; there is no input document, use $states.input", x.rootless)}
+	return Unsupported(x.rootless)
+}
+
+// Unsupported is the service's answer to a reference to something that an
+// expression does not have.
+func Unsupported(reference string) *Error {
+	return &Error{Message: "Reference to '" + reference + "' at the top level is not supported."}
 }
 
 // Compile parses source. A syntax error is an *Error. Compiling the same
@@ -155,7 +170,7 @@ func (e *Engine) Compile(source string) (*Expr, error) {
 		return nil, err
 	}
 	defer e.release(v)
-	x = &Expr{engine: e, source: source, sections: sectionsOf(source), steps: steps(source)}
+	x = &Expr{engine: e, source: source, steps: steps(source)}
 	if err := v.inspect(x); err != nil {
 		return nil, err
 	}
@@ -171,28 +186,3 @@ func (e *Engine) Compile(source string) (*Expr, error) {
 // Sections of the $states variable, in the order in which Step Functions
 // shows them.
 var stateSections = []string{"input", "result", "errorOutput", "context"}
-
-// sectionsOf returns which parts of $states a source text can read. Every way
-// to $states has that word in the text, so looking for it finds them all.
-func sectionsOf(source string) []string {
-	var used []string
-	for rest := source; ; {
-		_, after, found := strings.Cut(rest, "$states")
-		if !found {
-			break
-		}
-		rest = after
-		name, dotted := strings.CutPrefix(after, ".")
-		end := strings.IndexFunc(name, func(r rune) bool { return r < 'A' || r > 'z' || r > 'Z' && r < 'a' })
-		if end >= 0 {
-			name = name[:end]
-		}
-		if !dotted || !slices.Contains(stateSections, name) {
-			return stateSections
-		}
-		if !slices.Contains(used, name) {
-			used = append(used, name)
-		}
-	}
-	return used
-}

@@ -3,6 +3,7 @@ package jsonata_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -54,7 +55,11 @@ func TestEvaluate(t *testing.T) {
 		"$v[$ > 2]":                        `3`,
 		"($x := 1; $x + 1)":                `2`,
 		"$x":                               `undefined`,
-		"1/0":                              `error: D1001`,
+		"1/0":                              `null`,
+		"1/0 + 1":                          `error: D1001`,
+		"$parseInteger('x', '0')":          `null`,
+		"0" + strings.Repeat("+1", 99):     `99`,
+		"0" + strings.Repeat("+1", 100):    `error: U1001`,
 		"function($x){$x}":                 `error: the result is a function`,
 		"{'a': [$sum]}":                    `error: the result is a function`,
 		"$nothing()":                       `error: T1006`,
@@ -87,30 +92,37 @@ func TestEvaluate(t *testing.T) {
 func TestRootless(t *testing.T) {
 	t.Parallel()
 	engine := newEngine(t)
-	for source, ok := range map[string]bool{
-		"$states.input.a":                         true,
-		"$states.input.items[price > 1].name":     true,
-		"$states.input.items.{'n': name, 'i': $}": true,
-		"$map($states.input.a, function($v){$v})": true,
-		"$states.input.a^(<price)":                true,
-		"$states.input.a@$x.b[c = $x.d]":          true,
-		"$states.input{a: $sum(b)}":               true,
-		"$states.input ~> |a|{'b': c}|":           true,
-		"name":                                    false,
-		"$":                                       false,
-		"$.a":                                     false,
-		"$$.a":                                    false,
-		"$states.input[a = $$.b]":                 false,
-		"{'x': a.b}":                              false,
-		"$sum(prices)":                            false,
-		"true ? a : 1":                            false,
+	for source, want := range map[string]string{
+		"$states.input.a":                         "",
+		"$states.input.items[price > 1].name":     "",
+		"$states.input.items.{'n': name, 'i': $}": "",
+		"$map($states.input.a, function($v){$v})": "",
+		"$states.input.a^(<price)":                "",
+		"$states.input.a@$x.b[c = $x.d]":          "",
+		"$states.input{a: $sum(b)}":               "",
+		"$states.input ~> |a|{'b': c}|":           "",
+		"name":                                    "name",
+		"$":                                       "$",
+		"$.a":                                     "$",
+		"$$.a":                                    "$$",
+		"$states.input[a = $$.b]":                 "$$",
+		"{'x': a.b}":                              "a",
+		"$sum(prices)":                            "prices",
+		"true ? a : 1":                            "a",
 	} {
 		x, err := engine.Compile(source)
 		if err != nil {
 			t.Fatalf("%s: %v", source, err)
 		}
-		if got := x.Rootless() == nil; got != ok {
-			t.Errorf("Rootless(%s) ok = %t, want %t", source, got, ok)
+		if want != "" {
+			want = "Reference to '" + want + "' at the top level is not supported."
+		}
+		got := ""
+		if err := x.Rootless(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("Rootless(%s) = %q, want %q", source, got, want)
 		}
 	}
 }
@@ -129,26 +141,66 @@ func TestClockAndRandomAreTheScopes(t *testing.T) {
 	}
 }
 
-// An endless loop is stopped, and neither its session nor its interpreter is
-// worse for it.
-func TestTimeLimit(t *testing.T) {
+// An endless loop is stopped, also where time stands still, and neither its
+// session nor its interpreter is worse for it.
+func TestEndlessLoop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		engine := newEngine(t)
+		engine.LimitSteps(10_000)
+		loop, err := engine.Compile("($f := function(){$f()}; $f())")
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := engine.Compile("$a + 0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := engine.Session(t.Context(), jsonata.Scope{Variables: map[string]json.RawMessage{"a": json.RawMessage("1")}})
+		defer s.Close()
+		if _, _, err := s.Evaluate(loop); err == nil || err.Error() != "U1001: Expression evaluation timeout: Check for infinite loop" {
+			t.Errorf("endless loop: %v", err)
+		}
+		if got, _, err := s.Evaluate(one); err != nil || string(got) != "1" {
+			t.Errorf("after the loop: %s, %v", got, err)
+		}
+	})
+}
+
+// What an expression names of $states is what Step Functions checks when a
+// machine is created; the same word elsewhere in its text is not meant.
+func TestNames(t *testing.T) {
 	t.Parallel()
 	engine := newEngine(t)
-	loop, err := engine.Compile("($f := function(){$f()}; $f())")
-	if err != nil {
-		t.Fatal(err)
+	for source, want := range map[string]string{
+		"$states.input.result":                                "input",
+		"$states.result.a[b = $states.errorOutput.Error]":     "result errorOutput",
+		"$map($states.result, function($r){$r.x})":            "result",
+		"'$states.result'":                                    "",
+		"/* $states.result */ 1":                              "",
+		"$states[0].result":                                   "result",
+		"{'a': [$states.`result`]}":                           "result",
+		"$lookup($states, 'result')":                          "", // found when it is evaluated
+		"$states.input.states.result":                         "input",
+		"($states.result; function(){$states.context.State})": "result context",
+	} {
+		x, err := engine.Compile(source)
+		if err != nil {
+			t.Fatalf("%s: %v", source, err)
+		}
+		var got []string
+		for _, section := range []string{"input", "result", "errorOutput", "context"} {
+			if x.Names(section) {
+				got = append(got, section)
+			}
+		}
+		if diff := cmp.Diff(want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", source, diff)
+		}
 	}
-	one, err := engine.Compile("$a + 0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := engine.Session(t.Context(), jsonata.Scope{Variables: map[string]json.RawMessage{"a": json.RawMessage("1")}})
-	defer s.Close()
-	if _, _, err := s.Evaluate(loop); err == nil || err.Error() != "U1001: Expression evaluation timeout: Check for infinite loop" {
-		t.Errorf("endless loop: %v", err)
-	}
-	if got, _, err := s.Evaluate(one); err != nil || string(got) != "1" {
-		t.Errorf("after the loop: %s, %v", got, err)
+	scope := jsonata.Scope{States: map[string]json.RawMessage{"input": json.RawMessage(`1`), "result": json.RawMessage(`2`)}}
+	if got := evaluate(t, engine, "$lookup($states, 'result') + $states.input", scope); got != "3" {
+		t.Errorf("all of $states is there if it is used otherwise: got %s", got)
 	}
 }
 

@@ -1,61 +1,82 @@
 // What Step Functions adds to JSONata and takes from it, and the little that
 // Go needs to drive the library. Evaluates to a function of the library and of
 // an object with Go's functions.
-(function (library, host, keepEval) {
+(function (library, host, keepEval, maxSteps, maxDepth) {
   'use strict';
 
-  // Names of the variables that an expression reads but does not bind itself
-  // need not be told apart: binding too many is harmless.
+  // Names of the variables that an expression reads; those that it binds itself
+  // need not be told apart: binding too many is harmless. A part of $states that
+  // is named, as in $states.input, is "states.input"; "states" is any other use.
   function variables(node, found) {
     if (node === null || typeof node !== 'object') return found;
-    if (Array.isArray(node)) {
-      node.forEach(function (n) { variables(n, found); });
-      return found;
+    if (node.type === 'variable') found[node.value] = (found[node.value] || 0) + 1;
+    if (node.type === 'path') {
+      var first = node.steps[0], second = node.steps[1];
+      if (first.type === 'variable' && first.value === 'states' && second && second.type === 'name') {
+        found['states.' + second.value] = 1;
+        found.states = (found.states || 0) - 1; // the visit to first adds it again
+      }
     }
-    if (node.type === 'variable') found[node.value] = true;
     Object.keys(node).forEach(function (k) { variables(node[k], found); });
     return found;
   }
 
-  // The position of the first reference to the context where there is none,
-  // that is, outside of a path, a predicate or the like; -1 if there is none.
+  // The first reference to the context where there is none, that is, outside of
+  // a path, a predicate or the like; '' if there is none.
   function rootless(node, inside) {
-    if (node === null || typeof node !== 'object') return -1;
+    if (node === null || typeof node !== 'object') return '';
     if (Array.isArray(node)) {
       for (var i = 0; i < node.length; i++) {
-        var at = rootless(node[i], inside);
-        if (at >= 0) return at;
+        var first = rootless(node[i], inside);
+        if (first) return first;
       }
-      return -1;
+      return '';
     }
     switch (node.type) {
       case 'name': case 'wildcard': case 'descendant':
-        if (!inside) return node.position || 0;
+        if (!inside) return node.value;
         break;
       case 'variable':
-        if (node.value === '$' || (node.value === '' && !inside)) return node.position || 0;
+        if (node.value === '$' || (node.value === '' && !inside)) return '$' + node.value;
         break;
       case 'path':
         for (var s = 0; s < node.steps.length; s++) {
           var found = rootless(node.steps[s], inside || s > 0);
-          if (found >= 0) return found;
+          if (found) return found;
         }
         return rootless(node.group, true);
       case 'regex':
-        return -1;
+        return '';
     }
     var contextual = { predicate: 1, stages: 1, group: 1, terms: 1, pattern: 1, update: 1, 'delete': 1 };
     var keys = Object.keys(node);
     for (var k = 0; k < keys.length; k++) {
       var hit = rootless(node[keys[k]], inside || contextual[keys[k]] === 1);
-      if (hit >= 0) return hit;
+      if (hit) return hit;
     }
-    return -1;
+    return '';
   }
 
   function fail(code, message) {
     throw { code: code, message: message };
   }
+
+  // How many nodes of a syntax tree can be at work inside each other. Only a
+  // lambda can make that more than the tree shows, or come back forever.
+  function nesting(node) {
+    if (node === null || typeof node !== 'object') return 0;
+    if (node.type === 'lambda') return Infinity;
+    return Object.keys(node).reduce(function (most, k) { return Math.max(most, nesting(node[k])); }, 0) + (node.type ? 1 : 0);
+  }
+
+  // The library calls these around each node that it evaluates, if the limits
+  // could be reached.
+  var steps = 0, depth = 0;
+  function enter() {
+    if (++steps > maxSteps) fail('U1001', 'Expression evaluation timeout: Check for infinite loop');
+    if (++depth > maxDepth) fail('U1001', 'Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as tail-recursive.');
+  }
+  function leave() { depth--; }
 
   function partition(array, size) {
     if (array === undefined) return undefined;
@@ -91,6 +112,10 @@
     compile: function (source) {
       var expression = library(source);
       if (!keepEval) expression.assign('eval', undefined);
+      if (nesting(expression.ast()) > maxDepth) {
+        expression.assign(Symbol.for('jsonata.__evaluate_entry'), enter);
+        expression.assign(Symbol.for('jsonata.__evaluate_exit'), leave);
+      }
       expression.registerFunction('partition', partition, '<an:a>');
       expression.registerFunction('range', range, '<nnn:a>');
       expression.registerFunction('hash', host.hash, '<ss:s>');
@@ -99,9 +124,15 @@
       expression.registerFunction('parse', parse, '<s:x>');
       return expression;
     },
-    variables: function (expression) { return Object.keys(variables(expression.ast(), {})); },
+    variables: function (expression) {
+      var found = variables(expression.ast(), Object.create(null));
+      return Object.keys(found).filter(function (name) { return found[name] > 0; });
+    },
     rootless: function (expression) { return rootless(expression.ast(), false); },
-    evaluate: function (expression, input, bindings) { return expression.evaluate(input, bindings); },
+    evaluate: function (expression, input, bindings) {
+      steps = depth = 0;
+      return expression.evaluate(input, bindings);
+    },
     parse: function (text) { return JSON.parse(text); }
   };
 })

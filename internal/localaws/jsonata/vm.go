@@ -12,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -58,7 +60,7 @@ func (e *Engine) newVM() (*vm, error) {
 	if !ok {
 		return nil, errors.New("load jsonata: the shim is not a function")
 	}
-	api, err := start(goja.Undefined(), v.rt.Get("jsonata"), host, v.rt.ToValue(e.keepEval))
+	api, err := start(goja.Undefined(), v.rt.Get("jsonata"), host, v.rt.ToValue(e.keepEval), v.rt.ToValue(e.steps), v.rt.ToValue(e.depth))
 	if err != nil {
 		return nil, fmt.Errorf("load jsonata: %w", err)
 	}
@@ -99,18 +101,30 @@ func (v *vm) inspect(x *Expr) error {
 	if err != nil {
 		return err
 	}
-	names, err := v.variablesFn(goja.Undefined(), compiled)
+	found, err := v.variablesFn(goja.Undefined(), compiled)
 	if err != nil {
 		return v.failure(err)
 	}
-	if err := v.rt.ExportTo(names, &x.variables); err != nil {
+	var names []string
+	if err := v.rt.ExportTo(found, &names); err != nil {
 		return fmt.Errorf("inspect expression: %w", err)
 	}
-	position, err := v.rootlessFn(goja.Undefined(), compiled)
+	for _, name := range names {
+		if section, ok := strings.CutPrefix(name, "states."); ok {
+			x.named = append(x.named, section)
+		} else {
+			x.variables = append(x.variables, name)
+		}
+	}
+	x.sections = x.named
+	if slices.Contains(x.variables, "states") {
+		x.sections = stateSections
+	}
+	reference, err := v.rootlessFn(goja.Undefined(), compiled)
 	if err != nil {
 		return v.failure(err)
 	}
-	x.rootless = int(position.ToInteger())
+	x.rootless = reference.String()
 	return nil
 }
 
@@ -192,8 +206,8 @@ func (v *vm) encode(out []byte, value goja.Value) ([]byte, error) {
 		case int64:
 			return strconv.AppendInt(out, x, 10), nil
 		case float64:
-			if x-x != 0 { // infinite or not a number
-				return nil, &Error{Code: "D1001", Message: "Number out of range: " + value.String()}
+			if x-x != 0 { // infinite or not a number: AWS fails only if it is used further
+				return append(out, "null"...), nil
 			}
 			return append(out, value.String()...), nil
 		case string:

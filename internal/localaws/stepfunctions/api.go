@@ -3,9 +3,11 @@ package stepfunctions
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/messageai/sluice/internal/localaws/wire"
 )
@@ -23,6 +25,8 @@ func (s *Service) Handle(_ context.Context, call *wire.Call) (any, error) {
 		return s.describeStateMachine(call)
 	case "ListStateMachines":
 		return s.listStateMachines(call)
+	case "ValidateStateMachineDefinition":
+		return s.validateStateMachineDefinition(call)
 	case "StartExecution":
 		return s.startExecution(call)
 	case "StopExecution":
@@ -49,6 +53,34 @@ func refuse(code, format string, args ...any) error {
 	return wire.Errorf(http.StatusBadRequest, code, format, args...)
 }
 
+// invalid is the answer to a request that its own constraints refuse.
+func invalid(field, constraint string, args ...any) error {
+	return refuse("ValidationException", "1 validation error detected: Value at '%s' failed to satisfy constraint: %s", field, fmt.Sprintf(constraint, args...))
+}
+
+// within checks the length of a request's text.
+func within(field, value string, least, most int) error {
+	switch n := utf8.RuneCountInString(value); {
+	case n < least:
+		return invalid(field, "Member must have length greater than or equal to %d", least)
+	case n > most:
+		return invalid(field, "Member must have length less than or equal to %d", most)
+	}
+	return nil
+}
+
+// checkArn refuses what is not the ARN of a resource of this service and kind.
+func checkArn(arn, kind string) error {
+	parts := strings.SplitN(arn, ":", 7)
+	if len(parts) < 7 || parts[0] != "arn" || parts[2] != "states" {
+		return refuse("InvalidArn", "Invalid Arn: 'Invalid ARN prefix: %s'", arn)
+	}
+	if parts[5] != kind {
+		return refuse("InvalidArn", "Invalid Arn: 'Resource type not valid in this context: %s'", parts[5])
+	}
+	return nil
+}
+
 // page cuts one page out of n entries: the bounds and the token of the next.
 func page(n, size int, token string) (from, to int, next string, err error) {
 	const most = 1000
@@ -65,7 +97,7 @@ func page(n, size int, token string) (from, to int, next string, err error) {
 		size = 100
 	}
 	if size > most {
-		return 0, 0, "", refuse("ValidationException", "1 validation error detected: Value at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to %d", most)
+		return 0, 0, "", invalid("maxResults", "Member must have value less than or equal to %d", most)
 	}
 	to = min(n, from+size)
 	if to < n {

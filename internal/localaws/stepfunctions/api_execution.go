@@ -4,13 +4,35 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/messageai/sluice/internal/localaws/wire"
 )
 
-// redrivable is how long after its end an execution can be redriven.
-const redrivable = 14 * 24 * time.Hour
+// How long after its end an execution can be redriven, and is remembered.
+const (
+	redrivable = 14 * 24 * time.Hour
+	remembered = 90 * 24 * time.Hour
+)
+
+const maxRedrives = 1000
+
+// find returns the execution of an ARN, nil if there is none or its time is
+// over. The caller holds mu.
+func (s *Service) find(arn string) *execution {
+	x := s.executions[arn]
+	if x == nil || x.forgotten() {
+		return nil
+	}
+	return x
+}
+
+func (x *execution) forgotten() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.outcome.status != statusRunning && time.Since(x.outcome.stopped) > remembered
+}
 
 func (s *Service) startExecution(call *wire.Call) (any, error) {
 	var in struct{ StateMachineArn, Name, Input string }
@@ -23,8 +45,8 @@ func (s *Service) startExecution(call *wire.Call) (any, error) {
 	if in.Name == "" {
 		in.Name = newID()
 	}
-	if !namePattern.MatchString(in.Name) {
-		return nil, refuse("InvalidName", "Invalid Name: '%s'", in.Name)
+	if err := validName(in.Name); err != nil {
+		return nil, err
 	}
 	input, err := validInput(in.Input)
 	if err != nil {
@@ -39,7 +61,7 @@ func (s *Service) startExecution(call *wire.Call) (any, error) {
 	}
 	r := m.current()
 	x := s.newExecution(r, id, in.Name, newID(), input, time.Now().UTC())
-	if have := s.executions[x.arn]; have != nil {
+	if have := s.find(x.arn); have != nil {
 		s.mu.Unlock()
 		if have.status() == statusRunning && bytes.Equal(have.input, input) {
 			return started(have), nil
@@ -68,12 +90,15 @@ func (s *Service) execution(call *wire.Call, in any, arn *string) (*execution, e
 	if err := call.Decode(in); err != nil {
 		return nil, err
 	}
+	if err := checkArn(*arn, "execution"); err != nil {
+		return nil, err
+	}
 	if err := call.Authorize("states:"+call.Operation, *arn); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x := s.executions[*arn]
+	x := s.find(*arn)
 	if x == nil {
 		return nil, refuse("ExecutionDoesNotExist", "Execution Does Not Exist: '%s'", *arn)
 	}
@@ -83,6 +108,9 @@ func (s *Service) execution(call *wire.Call, in any, arn *string) (*execution, e
 func (s *Service) stopExecution(call *wire.Call) (any, error) {
 	var in struct{ ExecutionArn, Error, Cause string }
 	x, err := s.execution(call, &in, &in.ExecutionArn)
+	if err == nil {
+		err = cmp.Or(within("error", in.Error, 0, maxError), within("cause", in.Cause, 0, maxCause))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +132,7 @@ func (s *Service) describeExecution(call *wire.Call) (any, error) {
 	out := map[string]any{
 		"executionArn": x.arn, "stateMachineArn": x.revision.arn, "name": x.name, "status": o.status,
 		"startDate": seconds(x.started), "redriveCount": x.redrive,
-		"inputDetails": map[string]any{"included": x.input != nil}, "redriveStatus": "NOT_REDRIVABLE",
+		"inputDetails": map[string]any{"included": x.input != nil},
 	}
 	if x.input != nil {
 		out["input"] = string(x.input)
@@ -115,10 +143,12 @@ func (s *Service) describeExecution(call *wire.Call) (any, error) {
 	if x.redrive > 0 {
 		out["redriveDate"] = seconds(x.redone)
 	}
-	if reason := x.notRedrivable(); reason == "" {
-		out["redriveStatus"] = "REDRIVABLE"
-	} else {
-		out["redriveStatusReason"] = reason
+	out["redriveStatus"] = "REDRIVABLE"
+	if reason := x.notRedrivable(); reason != "" {
+		out["redriveStatus"], out["redriveStatusReason"] = "NOT_REDRIVABLE", reason
+		if x.parent != nil && o.status != statusRunning && o.status != statusSucceeded {
+			out["redriveStatus"] = "REDRIVABLE_BY_MAP_RUN"
+		}
 	}
 	switch o.status {
 	case statusRunning:
@@ -150,19 +180,27 @@ func (x *execution) notRedrivable() string {
 		return "Execution is a child of a map run and is redriven with its parent"
 	case time.Since(x.outcome.stopped) > redrivable:
 		return "Execution has exceeded its redrivable period"
+	case x.redrive >= maxRedrives:
+		return "Execution has been redriven the maximum number of times"
+	case x.outcome.cause == historyIsFull:
+		return "Execution has exceeded the maximum number of history events"
 	}
 	return ""
 }
 
 func (s *Service) redriveExecution(call *wire.Call) (any, error) {
-	var in struct{ ExecutionArn string }
+	var in struct{ ExecutionArn, ClientToken string }
 	x, err := s.execution(call, &in, &in.ExecutionArn)
 	if err != nil {
 		return nil, err
 	}
 	x.mu.Lock()
-	reason, done := x.notRedrivable(), x.done
+	reason, done, last := x.notRedrivable(), x.done, x.redone
+	again := in.ClientToken != "" && in.ClientToken == x.redriveToken
 	x.mu.Unlock()
+	if again { // the same request, sent again
+		return map[string]any{"redriveDate": seconds(last)}, nil
+	}
 	if reason == "" && done != nil {
 		<-done // its last event is written
 	}
@@ -176,9 +214,10 @@ func (s *Service) redriveExecution(call *wire.Call) (any, error) {
 		return nil, refuse("ExecutionNotRedrivable", "Execution Not Redrivable: '%s'", reason)
 	}
 	at := time.Now().UTC()
-	if err := s.append(entry{Type: entryRedrive, Execution: x.id, At: at.UnixNano()}); err != nil {
+	if err := s.append(entry{Type: entryRedrive, Execution: x.id, At: at.UnixNano(), Name: in.ClientToken}); err != nil {
 		return nil, err
 	}
+	x.redriveToken = in.ClientToken
 	x.reopen(at)
 	x.launch(false)
 	return map[string]any{"redriveDate": seconds(at)}, nil
@@ -186,11 +225,18 @@ func (s *Service) redriveExecution(call *wire.Call) (any, error) {
 
 func (s *Service) listExecutions(call *wire.Call) (any, error) {
 	var in struct {
-		StateMachineArn, MapRunArn, StatusFilter, NextToken string
-		MaxResults                                          int
+		StateMachineArn, MapRunArn, StatusFilter, RedriveFilter, NextToken string
+		MaxResults                                                         int
 	}
 	if err := call.Decode(&in); err != nil {
 		return nil, err
+	}
+	if (in.StateMachineArn == "") == (in.MapRunArn == "") {
+		return nil, invalid("stateMachineArn", "Exactly one of stateMachineArn and mapRunArn must be given")
+	}
+	statuses := []string{"", statusRunning, statusSucceeded, statusFailed, statusTimedOut, statusAborted, statusPending}
+	if !slices.Contains(statuses, in.StatusFilter) {
+		return nil, invalid("statusFilter", "Member must satisfy enum value set: [%s]", strings.Join(statuses[1:], ", "))
 	}
 	if err := call.Authorize("states:ListExecutions", cmp.Or(in.StateMachineArn, in.MapRunArn)); err != nil {
 		return nil, err
@@ -215,7 +261,12 @@ func (s *Service) listExecutions(call *wire.Call) (any, error) {
 			return nil, err
 		}
 	}
-	all = slices.DeleteFunc(all, func(x *execution) bool { return in.StatusFilter != "" && x.status() != in.StatusFilter })
+	all = slices.DeleteFunc(all, func(x *execution) bool {
+		x.mu.Lock()
+		redriven := x.redrive > 0
+		x.mu.Unlock()
+		return in.StatusFilter != "" && x.status() != in.StatusFilter || in.RedriveFilter != "" && (in.RedriveFilter == "REDRIVEN") != redriven || x.forgotten()
+	})
 	slices.SortFunc(all, func(a, b *execution) int { return cmp.Compare(b.id, a.id) }) // newest first
 	from, to, next, err := page(len(all), in.MaxResults, in.NextToken)
 	if err != nil {

@@ -11,7 +11,18 @@ import (
 	"github.com/messageai/sluice/internal/localaws/wire"
 )
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+// Characters that names must not have (StartExecution, API reference, 2026).
+var namePattern = regexp.MustCompile("^[^\\s<>{}\\[\\]?*\"#%\\\\^|~`$&,;:/\\x00-\\x1f\\x7f-\\x{9f}\\x{fffe}\\x{ffff}]+$")
+
+func validName(name string) error {
+	if err := within("name", name, 1, 80); err != nil {
+		return err
+	}
+	if !namePattern.MatchString(name) {
+		return refuse("InvalidName", "Invalid Name: '%s'", name)
+	}
+	return nil
+}
 
 func (s *Service) createStateMachine(call *wire.Call) (any, error) {
 	var in struct {
@@ -24,8 +35,8 @@ func (s *Service) createStateMachine(call *wire.Call) (any, error) {
 	if err := call.Authorize("states:CreateStateMachine", arn); err != nil {
 		return nil, err
 	}
-	if !namePattern.MatchString(in.Name) {
-		return nil, refuse("InvalidName", "Invalid Name: '%s'", in.Name)
+	if err := validName(in.Name); err != nil {
+		return nil, err
 	}
 	if in.Type != "" && in.Type != "STANDARD" {
 		return nil, refuse("StateMachineTypeNotSupported", "Only state machines of type STANDARD run here, not %s", in.Type)
@@ -40,8 +51,7 @@ func (s *Service) createStateMachine(call *wire.Call) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := s.machines[arn]; m != nil && !m.deleted {
-		r := m.current()
-		if r.definition != in.Definition || r.roleArn != in.RoleArn {
+		if m.current().definition != in.Definition { // another role is not looked at
 			return nil, refuse("StateMachineAlreadyExists", "State Machine Already Exists: '%s'", arn)
 		}
 		return map[string]any{"stateMachineArn": arn, "creationDate": seconds(m.created)}, nil
@@ -71,6 +81,9 @@ func (m *machine) current() *revision { return m.revisions[len(m.revisions)-1] }
 
 // machine returns the named machine. The caller holds mu.
 func (s *Service) machine(arn string) (*machine, error) {
+	if err := checkArn(arn, "stateMachine"); err != nil {
+		return nil, err
+	}
 	m := s.machines[arn]
 	if m == nil || m.deleted {
 		return nil, refuse("StateMachineDoesNotExist", "State Machine Does Not Exist: '%s'", arn)
@@ -128,7 +141,7 @@ func (s *Service) deleteStateMachine(call *wire.Call) (any, error) {
 		if err = s.append(entry{Type: entryDeleted, Arn: m.arn}); err == nil {
 			m.deleted = true
 		}
-	} else {
+	} else if wire.CodeOf(err) == "StateMachineDoesNotExist" {
 		err = nil // deleting what is not there succeeds
 	}
 	var mine []*execution
@@ -200,10 +213,32 @@ func (s *Service) listStateMachines(call *wire.Call) (any, error) {
 	return paged("stateMachines", list, next), nil
 }
 
+// validateStateMachineDefinition says what CreateStateMachine would refuse.
+func (s *Service) validateStateMachineDefinition(call *wire.Call) (any, error) {
+	var in struct{ Definition, Type string }
+	if err := call.Decode(&in); err != nil {
+		return nil, err
+	}
+	if err := call.Authorize("states:ValidateStateMachineDefinition", "*"); err != nil {
+		return nil, err
+	}
+	_, problems := examine(s.engine, in.Definition)
+	out, list := map[string]any{"result": "OK", "truncated": false}, []map[string]any{}
+	for _, p := range problems {
+		out["result"] = "FAIL"
+		list = append(list, map[string]any{"severity": "ERROR", "code": p.code, "message": p.message, "location": p.path})
+	}
+	out["diagnostics"] = list
+	return out, nil
+}
+
 // validInput compacts nothing: an execution's input is kept as it was given.
 func validInput(input string) (json.RawMessage, error) {
 	if input == "" {
 		input = "{}"
+	}
+	if err := within("input", input, 0, maxPayload); err != nil {
+		return nil, err
 	}
 	if len(input) > maxPayload || !json.Valid([]byte(input)) {
 		return nil, refuse("InvalidExecutionInput", "Invalid State Machine Execution Input: 'the input is not JSON of at most 262144 bytes'")

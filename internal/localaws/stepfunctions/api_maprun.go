@@ -22,6 +22,9 @@ func (s *Service) describeMapRun(call *wire.Call) (any, error) {
 	if err := call.Decode(&in); err != nil {
 		return nil, err
 	}
+	if err := checkArn(in.MapRunArn, "mapRun"); err != nil {
+		return nil, err
+	}
 	if err := call.Authorize("states:DescribeMapRun", in.MapRunArn); err != nil {
 		return nil, err
 	}

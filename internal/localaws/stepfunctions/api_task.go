@@ -1,6 +1,7 @@
 package stepfunctions
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,10 +12,22 @@ import (
 	"github.com/messageai/sluice/internal/localaws/wire"
 )
 
+// Lengths of what a caller says of an error (API reference, 2026).
+const (
+	maxError = 256
+	maxCause = 32768
+)
+
 // sendTask performs SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat.
 func (s *Service) sendTask(call *wire.Call) (any, error) {
 	var in struct{ TaskToken, Output, Error, Cause string }
 	if err := call.Decode(&in); err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(
+		within("taskToken", in.TaskToken, 1, 2048), within("output", in.Output, 0, maxPayload),
+		within("error", in.Error, 0, maxError), within("cause", in.Cause, 0, maxCause),
+	); err != nil {
 		return nil, err
 	}
 	x, redrive, key, err := s.resolve(in.TaskToken)

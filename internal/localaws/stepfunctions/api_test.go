@@ -52,7 +52,7 @@ func TestThroughSDK(t *testing.T) {
 		if again, err := client.CreateStateMachine(ctx, create); err != nil || *again.StateMachineArn != *machine.StateMachineArn {
 			t.Errorf("creating the same again: %v", err)
 		}
-		create.RoleArn = aws.String(roleArn + "2")
+		create.RoleArn, create.Definition = aws.String(roleArn+"2"), aws.String(machineOf(`"A":{"Type":"Succeed"}`))
 		if _, err := client.CreateStateMachine(ctx, create); !is[*types.StateMachineAlreadyExists](err) {
 			t.Errorf("creating another of the name: %v", err)
 		}

@@ -34,10 +34,10 @@ type state struct {
 
 type retrier struct {
 	errors      []string
-	interval    float64 // seconds
+	interval    int // seconds
 	maxAttempts int
 	backoff     float64
-	maxDelay    float64 // seconds; 0 is none
+	maxDelay    int // seconds
 	jitter      bool
 }
 

@@ -63,6 +63,10 @@ func (f *frame) distributed(input json.RawMessage) (json.RawMessage, error) {
 		if f.ghost {
 			return nil, errGhost
 		}
+		f.live = true
+		if redrives := run.redrives(); f.x.mute && redrives > 0 {
+			started = f.follow("MapRunRedriven", mapRunDetails{MapRunArn: arn, RedriveCount: redrives})
+		}
 		if o, err = f.dispatch(run, plan); err != nil {
 			return nil, err
 		}
@@ -73,8 +77,8 @@ func (f *frame) distributed(input json.RawMessage) (json.RawMessage, error) {
 		return nil, f.failState(&failure{name: o.errorName, cause: o.cause, keys: o.failedAt})
 	}
 	succeeded := f.emit("MapRunSucceeded", started, nil)
-	if err := f.limit(o.output); err != nil {
-		return nil, f.failState(err)
+	if fail := f.limit(o.output); fail != nil {
+		return nil, f.failState(fail)
 	}
 	f.emit("MapStateSucceeded", succeeded, nil)
 	return o.output, nil
@@ -118,22 +122,22 @@ func (f *frame) planRun(ev *evaluation, m *mapping, input json.RawMessage) (*pla
 		if m.reader.list {
 			p.key = at.Prefix
 		}
-		n, err := ev.count(m.reader.maxItems, "ItemReader/ReaderConfig/MaxItems", 0, 0)
+		n, err := ev.count(m.reader.maxItems, "ItemReader/ReaderConfig/MaxItems", 0)
 		if err != nil {
 			return nil, err
 		}
 		p.maxItems = int(n)
 	}
 	if b := m.batcher; b != nil {
-		number, err := ev.count(b.maxItems, "ItemBatcher/MaxItemsPerBatch", 1, 0)
+		number, err := ev.count(b.maxItems, "ItemBatcher/MaxItemsPerBatch", 0)
 		if err != nil {
 			return nil, err
 		}
-		size, err := ev.count(b.maxBytes, "ItemBatcher/MaxInputBytesPerBatch", 1, maxPayload)
+		size, err := ev.count(b.maxBytes, "ItemBatcher/MaxInputBytesPerBatch", maxPayload)
 		if err != nil {
 			return nil, err
 		}
-		p.perChild, p.childBytes = int(number), min(int(size), maxPayload)
+		p.perChild, p.childBytes = int(number), int(size)
 		if b.input != nil {
 			if p.batchInput, err = ev.value(b.input, "ItemBatcher/BatchInput"); err != nil {
 				return nil, err
@@ -203,7 +207,7 @@ func (f *frame) childInputs(ev *evaluation, run *mapRun, p *plan, m *mapping, it
 	}
 	if m.batcher == nil {
 		run.inputs = items
-		return nil
+		return f.limitInputs(run)
 	}
 	for next := 0; next < len(items); {
 		var b []byte
@@ -225,6 +229,16 @@ func (f *frame) childInputs(ev *evaluation, run *mapRun, p *plan, m *mapping, it
 		}
 		run.inputs = append(run.inputs, append(b, ']', '}'))
 		run.sizes = append(run.sizes, next-first)
+	}
+	return f.limitInputs(run)
+}
+
+// limitInputs fails if an input is larger than an execution may have.
+func (f *frame) limitInputs(run *mapRun) *failure {
+	for _, input := range run.inputs {
+		if fail := f.limit(input); fail != nil {
+			return fail
+		}
 	}
 	return nil
 }

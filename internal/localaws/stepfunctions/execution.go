@@ -16,6 +16,7 @@ const (
 	statusFailed    = "FAILED"
 	statusTimedOut  = "TIMED_OUT"
 	statusAborted   = "ABORTED"
+	statusPending   = "PENDING_REDRIVE" // never here: a redrive starts its children as it comes to them
 )
 
 // execution is one run of a machine, or of a distributed map's item processor.
@@ -31,19 +32,20 @@ type execution struct {
 	parent   *mapRun // nil for a top-level execution
 	index    int     // among the parent's children
 
-	mu      sync.Mutex
-	input   json.RawMessage
-	outcome outcome // status RUNNING until it ends
-	redrive int     // how often it was redriven
-	redone  time.Time
-	events  []event
-	mute    bool // replaying what events already tells
-	evicted bool // finished long ago: input, output and history are gone
-	records map[string]*record
-	waiters map[string]chan struct{} // closed when a record of the key appears
-	runs    map[string]*mapRun       // by the key of the attempt that made them
-	cancel  context.CancelFunc       // nil unless a goroutine runs it
-	done    chan struct{}            // closed when that goroutine has ended
+	mu           sync.Mutex
+	input        json.RawMessage
+	outcome      outcome   // status RUNNING until it ends
+	redrive      int       // how often it was redriven,
+	redone       time.Time // when last,
+	redriveToken string    // and with which client token
+	events       []event
+	mute         bool // replaying what events already tells
+	evicted      bool // finished long ago: input, output and history are gone
+	records      map[string]*record
+	waiters      map[string]chan struct{} // closed when a record of the key appears
+	runs         map[string]*mapRun       // by the key of the attempt that made them
+	cancel       context.CancelFunc       // nil unless a goroutine runs it
+	done         chan struct{}            // closed when that goroutine has ended
 }
 
 // outcome is how an execution ended.
@@ -213,9 +215,28 @@ func (x *execution) run(ctx context.Context, fresh bool) {
 		defer timer.Stop()
 	}
 	output, err := f.run(x.graph, x.input)
-	if x.conclude(f, output, err) && x.parent != nil {
+	switch {
+	case !x.conclude(f, output, err):
+	case x.parent != nil:
 		x.service.retire(x)
+	default:
+		x.tellEnd()
 	}
+}
+
+// tellEnd reports the end of a top-level execution.
+func (x *execution) tellEnd() {
+	if x.service.opts.Ended == nil {
+		return
+	}
+	x.mu.Lock()
+	o := x.outcome
+	end := End{
+		ExecutionARN: x.arn, MachineARN: x.revision.arn, Name: x.name, Status: o.status, Started: x.started, Stopped: o.stopped,
+		Input: x.input, Output: o.output, Error: o.errorName, Cause: o.cause, Redrives: x.redrive,
+	}
+	x.mu.Unlock()
+	x.service.opts.Ended(end)
 }
 
 // conclude ends the execution with what its root frame came to, and reports
@@ -248,9 +269,10 @@ func (x *execution) lastEvent(f *frame) {
 	case statusFailed:
 		x.addEvent("ExecutionFailed", f.previous, at, failedDetails{Error: o.errorName, Cause: o.cause})
 	case statusTimedOut:
-		x.addEvent("ExecutionTimedOut", f.previous, at, failedDetails{Error: o.errorName, Cause: o.cause})
+		// It follows no event, and only here the error has a name: recorded in floci-io/floci issue 2733, August 2026.
+		x.addEvent("ExecutionTimedOut", 0, at, failedDetails{Error: "States.Timeout"})
 	case statusAborted:
-		x.addEvent("ExecutionAborted", f.previous, at, failedDetails{Error: o.errorName, Cause: o.cause})
+		x.addEvent("ExecutionAborted", 0, at, failedDetails{Error: o.errorName, Cause: o.cause})
 	}
 }
 
@@ -304,6 +326,7 @@ type frame struct {
 	live     bool                       // beyond what is recorded
 	ghost    bool                       // only rebuilds events, up to the time until
 	until    time.Time
+	loser    bool // a ghost because a sibling failed
 
 	st      *state // the current state,
 	key     string // its key, with the attempt,
@@ -317,7 +340,7 @@ type frame struct {
 func (f *frame) branch(ctx context.Context, path string) *frame {
 	return &frame{
 		x: f.x, ctx: ctx, path: path, vars: maps.Clone(f.vars), visits: map[string]int{}, item: f.item,
-		clock: f.clock, previous: f.previous, live: f.live, ghost: f.ghost, until: f.until,
+		clock: f.clock, previous: f.previous, live: f.live, ghost: f.ghost, until: f.until, loser: f.loser,
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 // maxEvents is the hard limit of a history (service quotas, 2026).
 const maxEvents = 25_000
 
+const historyIsFull = "The execution reached the maximum number of history events (25000)."
+
 // event is one entry of a history. Its details are one of the structs below,
 // or nil.
 type event struct {
@@ -110,7 +112,8 @@ type iterationDetails struct {
 }
 
 type mapRunDetails struct {
-	MapRunArn string `json:"mapRunArn"`
+	MapRunArn    string `json:"mapRunArn"`
+	RedriveCount int    `json:"redriveCount,omitempty"`
 }
 
 type redrivenDetails struct {
@@ -144,7 +147,7 @@ func (x *execution) addEvent(kind string, previous int64, at time.Time, details 
 	}
 	x.events = append(x.events, event{id: id, previous: previous, at: at, kind: kind, details: details})
 	if id == maxEvents-1 && x.outcome.status == statusRunning {
-		x.end(outcome{status: statusFailed, errorName: "States.Runtime", cause: "The execution reached the maximum number of history events (25000)."})
+		x.end(outcome{status: statusFailed, errorName: "States.Runtime", cause: historyIsFull})
 	}
 	return id
 }

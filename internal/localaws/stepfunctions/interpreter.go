@@ -50,11 +50,13 @@ func (f *frame) run(g *graph, input json.RawMessage) (json.RawMessage, error) {
 				fail.keys = []string{visit}
 			}
 			return nil, fail
-		case errors.Is(err, errGhost):
-			f.abort() // for that is why nothing more was recorded
-			return nil, errGhost
 		case err != nil:
-			f.abort()
+			if f.lost() {
+				f.abort()
+			}
+			if errors.Is(err, errGhost) {
+				return nil, errGhost
+			}
 			return nil, errStopped
 		case next == "":
 			return output, nil
@@ -63,12 +65,20 @@ func (f *frame) run(g *graph, input json.RawMessage) (json.RawMessage, error) {
 	}
 }
 
-// abort emits that the current state was abandoned, if that is so and not only
-// this process ends.
+// abort emits that the current state was abandoned.
 func (f *frame) abort() {
-	if f.x.service.ctx.Err() == nil && f.st != nil {
+	if f.st != nil {
 		f.follow(f.st.kind+"StateAborted", nil)
 	}
+}
+
+// lost reports that a frame which may not go on was stopped by a sibling's
+// failure. When the execution or this process ends, states leave no event.
+func (f *frame) lost() bool {
+	if f.ghost {
+		return f.loser
+	}
+	return f.x.service.ctx.Err() == nil && f.x.status() == statusRunning
 }
 
 // step runs one state and returns the next one's name, empty after the last,
@@ -127,12 +137,12 @@ func (f *frame) wait(input json.RawMessage) error {
 	ev := f.evaluation(map[string]json.RawMessage{"input": input})
 	defer ev.close()
 	if st.seconds != nil {
-		n, err := ev.count(st.seconds, "Seconds", 0, 0)
+		n, err := ev.count(st.seconds, "Seconds", 0)
 		if err != nil {
 			return err
 		}
 		ev.close()
-		return f.waitUntil(f.clock.Add(time.Duration(min(n, 99999999) * float64(time.Second))))
+		return f.waitUntil(f.clock.Add(time.Duration(n * float64(time.Second))))
 	}
 	var stamp string
 	if err := ev.typed(st.timestamp, "Timestamp", "string", &stamp); err != nil {
@@ -182,8 +192,8 @@ func (f *frame) exit(sections map[string]json.RawMessage, fallback json.RawMessa
 			return nil, err
 		}
 	}
-	if err := f.limit(out); err != nil {
-		return nil, err
+	if fail := f.limit(out); fail != nil {
+		return nil, fail
 	}
 	details := exitedDetails{Name: f.st.name, Output: text(out), Assigned: assigned}
 	if len(assigned) > 0 {
@@ -226,7 +236,7 @@ func (f *frame) assigned(ev *evaluation, assign *template) (map[string]text, err
 }
 
 // limit fails if a payload is larger than the service carries.
-func (f *frame) limit(payload json.RawMessage) error {
+func (f *frame) limit(payload json.RawMessage) *failure {
 	if len(payload) <= maxPayload {
 		return nil
 	}

@@ -37,7 +37,7 @@ func (f *frame) fanOut(count, limit int, run func(b *frame, index int) lane) ([]
 		b := f.branch(ctx, fmt.Sprintf("%s[%d]/", f.key, i))
 		b.previous = previous
 		if decided != nil && decided.Number != i {
-			b.ghost, b.until = true, decided.at()
+			b.ghost, b.until, b.loser = true, decided.at(), true
 		}
 		f.x.service.running.Go(func() { ended <- run(b, i) })
 	}
@@ -150,8 +150,8 @@ func (f *frame) succeedState(outputs []json.RawMessage) (json.RawMessage, error)
 		result = append(result, o...)
 	}
 	result = append(result, ']')
-	if err := f.limit(result); err != nil {
-		return nil, f.failState(err)
+	if fail := f.limit(result); fail != nil {
+		return nil, f.failState(fail)
 	}
 	f.emit(f.st.kind+"StateSucceeded", f.previous, nil)
 	return result, nil
@@ -165,15 +165,15 @@ type limits struct {
 }
 
 func (ev *evaluation) limits(m *mapping) (limits, error) {
-	concurrency, err := ev.count(m.maxConcurrency, "MaxConcurrency", 0, 0)
+	concurrency, err := ev.count(m.maxConcurrency, "MaxConcurrency", 0)
 	if err != nil {
 		return limits{}, err
 	}
-	count, err := ev.count(m.toleratedCount, "ToleratedFailureCount", 0, -1)
+	count, err := ev.count(m.toleratedCount, "ToleratedFailureCount", -1)
 	if err != nil {
 		return limits{}, err
 	}
-	share, err := ev.count(m.toleratedShare, "ToleratedFailurePercentage", 0, -1)
+	share, err := ev.count(m.toleratedShare, "ToleratedFailurePercentage", -1)
 	return limits{concurrency: int(concurrency), toleratedCount: count, toleratedShare: share}, err
 }
 
@@ -225,7 +225,7 @@ func (f *frame) inline(input json.RawMessage) (json.RawMessage, error) {
 			l.last = b.emit("MapIterationSucceeded", b.previous, details)
 		case failed:
 			l.last = b.emit("MapIterationFailed", b.previous, details)
-		case f.x.service.ctx.Err() == nil:
+		case b.lost():
 			l.last = b.emit("MapIterationAborted", b.previous, details)
 		}
 		return l

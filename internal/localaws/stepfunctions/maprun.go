@@ -130,6 +130,12 @@ func (run *mapRun) begun() []*execution {
 	return all
 }
 
+func (run *mapRun) redrives() int {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	return run.redrive
+}
+
 // ended returns how the run ended; its status is RUNNING if it has not.
 func (run *mapRun) ended() outcome {
 	run.mu.Lock()

@@ -1,10 +1,10 @@
 package stepfunctions
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,25 +22,38 @@ type parser struct {
 	names    map[string]bool // of states so far: unique in a machine
 	labels   map[string]bool
 	jsonata  bool // some state is in JSONata
-	problems []string
+	problems []problem
 }
+
+// problem is one thing wrong with a definition.
+type problem struct{ code, message, path string }
 
 // parseDefinition compiles a definition or answers InvalidDefinition with every
 // problem it has.
 func parseDefinition(engine *jsonata.Engine, definition string) (*graph, error) {
+	g, problems := examine(engine, definition)
+	if len(problems) == 0 {
+		return g, nil
+	}
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = fmt.Sprintf("%s: %s at %s", p.code, p.message, p.path)
+	}
+	return nil, wire.Errorf(http.StatusBadRequest, "InvalidDefinition", "Invalid State Machine Definition: '%s'", strings.Join(texts, ", "))
+}
+
+// examine compiles a definition and returns what is wrong with it.
+func examine(engine *jsonata.Engine, definition string) (*graph, []problem) {
 	p := &parser{engine: engine, names: map[string]bool{}, labels: map[string]bool{}}
 	var g *graph
 	if len(definition) > maxDefinition {
 		p.report("", "The definition is longer than 1 MB")
 	} else if !json.Valid([]byte(definition)) {
-		p.problems = append(p.problems, "INVALID_JSON_DESCRIPTION: The definition is not valid JSON")
+		p.problem("INVALID_JSON_DESCRIPTION", "/", "The definition is not valid JSON")
 	} else {
 		g = p.machine(json.RawMessage(definition))
 	}
-	if len(p.problems) > 0 {
-		return nil, wire.Errorf(http.StatusBadRequest, "InvalidDefinition", "Invalid State Machine Definition: '%s'", strings.Join(p.problems, ", "))
-	}
-	return g, nil
+	return g, p.problems
 }
 
 func (p *parser) report(path, format string, args ...any) {
@@ -48,7 +61,7 @@ func (p *parser) report(path, format string, args ...any) {
 }
 
 func (p *parser) problem(code, path, format string, args ...any) {
-	p.problems = append(p.problems, fmt.Sprintf("%s: %s at %s", code, fmt.Sprintf(format, args...), path))
+	p.problems = append(p.problems, problem{code, fmt.Sprintf(format, args...), path})
 }
 
 // object decodes raw and reports fields that are not in allowed.
@@ -80,25 +93,14 @@ func (p *parser) scalar(fields map[string]json.RawMessage, name, path string, ou
 	}
 }
 
-// template compiles an optional field; a missing one is nil.
-func (p *parser) template(fields map[string]json.RawMessage, name, path string) *template {
+// template compiles an optional field; a missing one is nil. Its expressions may
+// name the given sections of $states besides input and context.
+func (p *parser) template(fields map[string]json.RawMessage, name, path string, sections ...string) *template {
 	raw, ok := fields[name]
 	if !ok {
 		return nil
 	}
-	return parseTemplate(p.engine, raw, path+"/"+name, p.report)
-}
-
-// amount compiles an optional number, constant or expression.
-func (p *parser) amount(fields map[string]json.RawMessage, name, path string) *template {
-	t := p.template(fields, name, path)
-	if t != nil && t.expr == nil {
-		var n float64
-		if t.literal == nil || json.Unmarshal(t.literal, &n) != nil || n < 0 {
-			p.report(path+"/"+name, "The field must be a number of at least 0 or a JSONata expression")
-		}
-	}
-	return t
+	return p.value(raw, path+"/"+name, sections)
 }
 
 func (p *parser) machine(raw json.RawMessage) *graph {
@@ -109,14 +111,15 @@ func (p *parser) machine(raw json.RawMessage) *graph {
 		p.report("/QueryLanguage", "The value must be JSONata")
 	}
 	var seconds float64
-	p.scalar(fields, "TimeoutSeconds", "", &seconds)
-	if seconds < 0 || seconds > 99999999 {
-		p.report("/TimeoutSeconds", "The value must be between 1 and 99999999")
+	if t := p.amount(fields, "TimeoutSeconds", ""); t != nil && (t.expr != nil || json.Unmarshal(t.literal, &seconds) != nil) {
+		p.report("/TimeoutSeconds", "The value must be a number")
 	}
 	g := p.graph(fields, "")
 	g.timeout = time.Duration(seconds * float64(time.Second))
+	p.shadowing(g, nil, "")
 	if p.language != "JSONata" && !p.jsonata {
-		p.problems = []string{"SCHEMA_VALIDATION_FAILED: This machine is written in JSONPath; only JSONata runs here: set 'QueryLanguage' to 'JSONata' at /QueryLanguage"}
+		p.problems = nil // whatever else it says is about the wrong language
+		p.report("/QueryLanguage", "This machine is written in JSONPath; only JSONata runs here: set 'QueryLanguage' to 'JSONata'")
 	}
 	return g
 }
@@ -147,8 +150,13 @@ func (p *parser) graph(fields map[string]json.RawMessage, path string) *graph {
 		return g
 	}
 	p.reachable(g, states, path)
+	if !slices.ContainsFunc(states, func(f field) bool { return g.states[f.name].terminal() }) {
+		p.problem("MISSING_END_STATE", cmp.Or(path, "null"), "Workflow has no terminal state")
+	}
 	return g
 }
+
+func (st *state) terminal() bool { return st.end || st.kind == "Succeed" || st.kind == "Fail" }
 
 func (p *parser) reachable(g *graph, order []field, path string) {
 	reached := map[string]bool{}
@@ -226,8 +234,12 @@ func (p *parser) state(name string, raw json.RawMessage, path string) *state {
 		p.report(path, "The state needs either 'Next' or 'End': true")
 	}
 	st.arguments = p.template(fields, "Arguments", path)
-	st.output = p.template(fields, "Output", path)
-	st.assign = p.assign(fields, path)
+	var sections []string
+	if st.kind == "Task" || st.kind == "Parallel" || st.kind == "Map" {
+		sections = []string{"result"}
+	}
+	st.output = p.template(fields, "Output", path, sections...)
+	st.assign = p.assign(fields, path, sections...)
 	st.retry = p.retriers(fields, path)
 	st.catch = p.catchers(fields, path)
 	switch st.kind {
@@ -239,6 +251,12 @@ func (p *parser) state(name string, raw json.RawMessage, path string) *state {
 		st.seconds, st.timestamp = p.amount(fields, "Seconds", path), p.template(fields, "Timestamp", path)
 		if (st.seconds == nil) == (st.timestamp == nil) {
 			p.report(path, "The state needs exactly one of 'Seconds' and 'Timestamp'")
+		}
+		if st.timestamp != nil && st.timestamp.expr == nil {
+			var stamp string
+			if json.Unmarshal(fields["Timestamp"], &stamp) != nil || !validStamp(stamp) {
+				p.report(path+"/Timestamp", "The value must be an ISO-8601 date and time with an offset, or a JSONata expression")
+			}
 		}
 	case "Fail":
 		st.errorName, st.cause = p.template(fields, "Error", path), p.template(fields, "Cause", path)
@@ -256,115 +274,4 @@ func (p *parser) state(name string, raw json.RawMessage, path string) *state {
 		st.each = p.mapping(name, fields, path)
 	}
 	return st
-}
-
-var variableName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]{0,79}$`)
-
-func (p *parser) assign(fields map[string]json.RawMessage, path string) *template {
-	t := p.template(fields, "Assign", path)
-	if t == nil {
-		return nil
-	}
-	names, err := orderedObject(fields["Assign"])
-	if err != nil {
-		p.report(path+"/Assign", "The field must be an object")
-		return nil
-	}
-	for _, f := range names {
-		if !variableName.MatchString(f.name) || f.name == "states" {
-			p.report(path+"/Assign/"+f.name, "The name of a variable must begin with a letter, have at most 80 characters and not be 'states'")
-		}
-	}
-	if t.literal != nil { // its members are needed one by one
-		t = &template{keys: []string{}}
-		for _, f := range names {
-			t.keys = append(t.keys, f.name)
-			t.items = append(t.items, parseTemplate(p.engine, f.value, path+"/Assign/"+f.name, p.report))
-		}
-	}
-	return t
-}
-
-func (p *parser) task(st *state, fields map[string]json.RawMessage, path string) {
-	p.scalar(fields, "Resource", path, &st.resource)
-	st.timeout, st.heartbeat = p.amount(fields, "TimeoutSeconds", path), p.amount(fields, "HeartbeatSeconds", path)
-	st.credentials = p.template(fields, "Credentials", path)
-	base := strings.TrimSuffix(st.resource, waitForToken)
-	if base != resourceLambda && base != resourceSQS && !strings.HasPrefix(st.resource, "arn:aws:lambda:") {
-		p.report(path+"/Resource", "The resource '%s' is not one of lambda:invoke, sqs:sendMessage and a Lambda function", st.resource)
-	}
-	var timeout, heartbeat float64
-	if st.timeout != nil && st.heartbeat != nil && json.Unmarshal(st.timeout.literal, &timeout) == nil &&
-		json.Unmarshal(st.heartbeat.literal, &heartbeat) == nil && heartbeat >= timeout {
-		p.report(path, "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'")
-	}
-}
-
-func (p *parser) choice(st *state, fields map[string]json.RawMessage, path string) {
-	p.scalar(fields, "Default", path, &st.fallback)
-	var rules []json.RawMessage
-	p.scalar(fields, "Choices", path, &rules)
-	if len(rules) == 0 {
-		p.report(path+"/Choices", "The state needs at least one choice")
-	}
-	for i, raw := range rules {
-		at := fmt.Sprintf("%s/Choices[%d]", path, i)
-		rule := p.object(raw, at, "Condition", "Next", "Output", "Assign", "Comment")
-		c := choice{condition: p.template(rule, "Condition", at), output: p.template(rule, "Output", at), assign: p.assign(rule, at)}
-		p.scalar(rule, "Next", at, &c.next)
-		if c.condition == nil || c.condition.expr == nil && string(c.condition.literal) != "true" && string(c.condition.literal) != "false" {
-			p.report(at+"/Condition", "The field must be a JSONata expression or a boolean")
-		}
-		st.choices = append(st.choices, c)
-	}
-}
-
-// errorNames parses ErrorEquals of rule i of n and checks that States.ALL is last and alone.
-func (p *parser) errorNames(fields map[string]json.RawMessage, path string, last bool) []string {
-	var names []string
-	p.scalar(fields, "ErrorEquals", path, &names)
-	if len(names) == 0 {
-		p.report(path+"/ErrorEquals", "The field must name at least one error")
-	}
-	if slices.Contains(names, "States.ALL") && (len(names) > 1 || !last) {
-		p.report(path+"/ErrorEquals", "'States.ALL' must be alone and in the last rule")
-	}
-	return names
-}
-
-func (p *parser) retriers(fields map[string]json.RawMessage, path string) []retrier {
-	var rules []json.RawMessage
-	p.scalar(fields, "Retry", path, &rules)
-	var all []retrier
-	for i, raw := range rules {
-		at := fmt.Sprintf("%s/Retry[%d]", path, i)
-		rule := p.object(raw, at, "ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment")
-		r := retrier{interval: 1, maxAttempts: 3, backoff: 2, errors: p.errorNames(rule, at, i == len(rules)-1)}
-		jitter := "NONE"
-		p.scalar(rule, "IntervalSeconds", at, &r.interval)
-		p.scalar(rule, "MaxAttempts", at, &r.maxAttempts)
-		p.scalar(rule, "BackoffRate", at, &r.backoff)
-		p.scalar(rule, "MaxDelaySeconds", at, &r.maxDelay)
-		p.scalar(rule, "JitterStrategy", at, &jitter)
-		r.jitter = jitter == "FULL"
-		if r.interval < 1 || r.maxAttempts < 0 || r.backoff < 1 || r.maxDelay < 0 || jitter != "FULL" && jitter != "NONE" {
-			p.report(at, "'IntervalSeconds' and 'BackoffRate' must be at least 1, 'MaxAttempts' at least 0, 'JitterStrategy' FULL or NONE")
-		}
-		all = append(all, r)
-	}
-	return all
-}
-
-func (p *parser) catchers(fields map[string]json.RawMessage, path string) []catcher {
-	var rules []json.RawMessage
-	p.scalar(fields, "Catch", path, &rules)
-	var all []catcher
-	for i, raw := range rules {
-		at := fmt.Sprintf("%s/Catch[%d]", path, i)
-		rule := p.object(raw, at, "ErrorEquals", "Next", "Output", "Assign", "Comment")
-		c := catcher{errors: p.errorNames(rule, at, i == len(rules)-1), output: p.template(rule, "Output", at), assign: p.assign(rule, at)}
-		p.scalar(rule, "Next", at, &c.next)
-		all = append(all, c)
-	}
-	return all
 }

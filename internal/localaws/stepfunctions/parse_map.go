@@ -83,10 +83,12 @@ func (p *parser) reader(raw json.RawMessage, path string) *reader {
 	if resource != resourceGet && resource != resourceList {
 		p.report(path+"/Resource", "The resource must be s3:getObject or s3:listObjectsV2")
 	}
-	if r.arguments == nil {
-		p.report(path, "The reader needs 'Arguments'")
-	}
 	r.list = resource == resourceList
+	if r.list {
+		p.arguments(r.arguments, path, []string{"Bucket"}, "Prefix")
+	} else {
+		p.arguments(r.arguments, path, []string{"Bucket", "Key"})
+	}
 	config := map[string]json.RawMessage{}
 	at := path + "/ReaderConfig"
 	if fields["ReaderConfig"] != nil {
@@ -121,6 +123,9 @@ func (p *parser) writer(raw json.RawMessage, path string) *writer {
 	p.scalar(fields, "Resource", path, &resource)
 	if resource != "" && resource != resourcePut || (resource == "") != (w.arguments == nil) {
 		p.report(path+"/Resource", "The resource must be s3:putObject, with 'Arguments'")
+	}
+	if w.arguments != nil {
+		p.arguments(w.arguments, path, []string{"Bucket"}, "Prefix")
 	}
 	output := "JSON"
 	if fields["WriterConfig"] != nil {

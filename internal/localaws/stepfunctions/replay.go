@@ -138,6 +138,7 @@ func (s *Service) apply(e entry) error {
 	case entryRunEnd:
 		run.settle(outcome{status: e.Status, stopped: fromNano(e.At), output: json.RawMessage(e.Output), errorName: e.Error, cause: e.Cause, failedAt: e.Keys})
 	case entryRedrive:
+		x.redriveToken = e.Name
 		x.reopen(fromNano(e.At))
 	default:
 		return fmt.Errorf("an entry of the unknown type %q", e.Type)

@@ -31,14 +31,11 @@ func matches(names []string, name string) bool {
 
 // delay returns how long to wait before retry number count (from 0).
 func (r retrier) delay(count int, random func() float64) time.Duration {
-	s := r.interval * math.Pow(r.backoff, float64(count))
-	if r.maxDelay > 0 {
-		s = min(s, r.maxDelay)
-	}
+	s := min(float64(r.interval)*math.Pow(r.backoff, float64(count)), float64(r.maxDelay))
 	if r.jitter {
 		s *= random()
 	}
-	return time.Duration(min(s, 31622400) * float64(time.Second))
+	return time.Duration(s * float64(time.Second))
 }
 
 // retried runs the attempts of a Task, Parallel or Map state until one

@@ -80,10 +80,24 @@ type Options struct {
 	// that every machine acts as the account's root.
 	Role func(arn string) *iam.Principal
 
+	// Ended, if set, is told that a top-level execution has ended, at least once
+	// for each end: executions that ended before Resume are told there again. It
+	// is called from the execution's goroutine and must not wait.
+	Ended func(End)
+
 	// KeepHistories is how many finished children of distributed maps keep
 	// their history, input and output; 2,000 if zero. Top-level executions keep
 	// theirs always.
 	KeepHistories int
+}
+
+// End is how a top-level execution ended.
+type End struct {
+	ExecutionARN, MachineARN, Name, Status string
+	Started, Stopped                       time.Time
+	Input, Output                          json.RawMessage // no output unless it succeeded
+	Error, Cause                           string
+	Redrives                               int
 }
 
 // Service is the Step Functions service. It implements wire.Service; all
@@ -158,6 +172,8 @@ func (s *Service) Resume() {
 	for _, x := range all {
 		if x.status() == statusRunning {
 			x.launch(false)
+		} else {
+			x.tellEnd()
 		}
 	}
 }

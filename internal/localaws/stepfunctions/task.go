@@ -73,14 +73,14 @@ func (f *frame) prepare(input json.RawMessage) (*call, error) {
 			return nil, err
 		}
 	}
-	if err := f.limit(c.arguments); err != nil {
-		return nil, err
+	if fail := f.limit(c.arguments); fail != nil {
+		return nil, fail
 	}
-	timeout, err := ev.count(st.timeout, "TimeoutSeconds", 1, 0)
+	timeout, err := ev.count(st.timeout, "TimeoutSeconds", 0)
 	if err != nil {
 		return nil, err
 	}
-	heartbeat, err := ev.count(st.heartbeat, "HeartbeatSeconds", 1, 0)
+	heartbeat, err := ev.count(st.heartbeat, "HeartbeatSeconds", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +233,7 @@ func (f *frame) conclude(c *call, r *record) (json.RawMessage, error) {
 	}
 	if r.Kind == recordSucceeded {
 		if fail := f.limit(json.RawMessage(r.Output)); fail != nil {
-			r = &record{Kind: recordFailed, Error: "States.DataLimitExceeded", Cause: fail.(*failure).cause} //nolint:forcetypeassert,errorlint // limit's only kind
+			r = &record{Kind: recordFailed, Error: "States.DataLimitExceeded", Cause: fail.cause}
 		}
 	}
 	details := failedDetails{Error: r.Error, Cause: r.Cause, Resource: resource, Type: kind}

@@ -3,7 +3,10 @@ package stepfunctions
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/messageai/sluice/internal/localaws/jsonata"
@@ -28,13 +31,14 @@ func expression(text string) (string, bool) {
 	return strings.TrimSpace(rest), ok
 }
 
-// parseTemplate compiles raw. Mistakes go to report with the path of the place.
-func parseTemplate(engine *jsonata.Engine, raw json.RawMessage, path string, report func(path, format string, args ...any)) *template {
+// value compiles raw. Its expressions may name the given sections of $states
+// besides input and context.
+func (p *parser) value(raw json.RawMessage, path string, sections []string) *template {
 	raw = bytes.TrimSpace(raw)
-	if !bytes.Contains(raw, []byte(`"{%`)) {
+	if !bytes.Contains(raw, []byte("{%")) && !bytes.Contains(raw, []byte("%}")) {
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, raw); err != nil {
-			report(path, "The value is not valid JSON")
+			p.report(path, "The value is not valid JSON")
 		}
 		return &template{literal: compact.Bytes()}
 	}
@@ -42,44 +46,61 @@ func parseTemplate(engine *jsonata.Engine, raw json.RawMessage, path string, rep
 	case '"':
 		var text string
 		if err := json.Unmarshal(raw, &text); err != nil {
-			report(path, "The value is not valid JSON")
+			p.report(path, "The value is not valid JSON")
 			return &template{literal: raw}
 		}
 		source, ok := expression(text)
 		if !ok {
+			if strings.HasPrefix(text, "{%") != strings.HasSuffix(text, "%}") {
+				p.report(path, "A JSONata expression must begin with '{%%' and end with '%%}'")
+			}
 			return &template{literal: raw}
 		}
-		x, err := engine.Compile(source)
-		if err == nil {
-			err = x.Rootless()
-		}
-		if err != nil {
-			report(path, "The JSONata expression '%s' is not valid: %v", source, err)
-			return &template{literal: raw}
-		}
-		return &template{expr: x}
+		return p.expression(source, path, sections)
 	case '{':
 		t := &template{keys: []string{}}
 		fields, err := orderedObject(raw)
 		if err != nil {
-			report(path, "%v", err)
+			p.report(path, "%v", err)
 		}
 		for _, f := range fields {
 			t.keys = append(t.keys, f.name)
-			t.items = append(t.items, parseTemplate(engine, f.value, path+"/"+f.name, report))
+			t.items = append(t.items, p.value(f.value, path+"/"+f.name, sections))
 		}
 		return t
 	default:
 		t := &template{}
 		var values []json.RawMessage
 		if err := json.Unmarshal(raw, &values); err != nil {
-			report(path, "The value is not valid JSON")
+			p.report(path, "The value is not valid JSON")
 		}
 		for i, v := range values {
-			t.items = append(t.items, parseTemplate(engine, v, fmt.Sprintf("%s[%d]", path, i), report))
+			t.items = append(t.items, p.value(v, fmt.Sprintf("%s[%d]", path, i), sections))
 		}
 		return t
 	}
+}
+
+func (p *parser) expression(source, path string, sections []string) *template {
+	x, err := p.engine.Compile(source)
+	if err != nil {
+		message := err.Error()
+		if e, ok := errors.AsType[*jsonata.Error](err); ok {
+			message = e.Message
+		}
+		p.problem("INVALID_JSONATA_EXPRESSION", path, "%s", message)
+		return &template{literal: quoted(source)}
+	}
+	err = x.Rootless()
+	for _, section := range []string{"result", "errorOutput"} {
+		if x.Names(section) && !slices.Contains(sections, section) {
+			err = jsonata.Unsupported("$states." + section)
+		}
+	}
+	if err != nil {
+		p.problem("UNSUPPORTED_JSONATA_EXPRESSION", path, "%v", err)
+	}
+	return &template{expr: x}
 }
 
 // field is one member of a JSON object.
@@ -207,7 +228,11 @@ func (ev *evaluation) result(x *jsonata.Expr, location string) (json.RawMessage,
 	case err == jsonata.ErrUnsupportedResult: //nolint:errorlint // returned as it is
 		return nil, f.evaluationFailed(location, prefix+" returned an unsupported result type.")
 	case err != nil:
-		return nil, f.evaluationFailed(location, prefix+" threw an error during evaluation. "+err.Error())
+		separator := ". "
+		if e, ok := errors.AsType[*jsonata.Error](err); ok && e.Code == "U1001" { // AWS gives its own limits no code
+			separator, err = ": ", errors.New(e.Message)
+		}
+		return nil, f.evaluationFailed(location, prefix+" threw an error during evaluation"+separator+err.Error())
 	case !defined:
 		return nil, f.evaluationFailed(location, prefix+" returned nothing (undefined).")
 	}
@@ -235,9 +260,9 @@ func (ev *evaluation) typed(t *template, location, want string, out any) error {
 	return nil
 }
 
-// count evaluates an optional field that must be a number of at least least;
-// a nil template gives fallback.
-func (ev *evaluation) count(t *template, location string, least, fallback float64) (float64, error) {
+// count evaluates an optional field that must be a number within the bounds of
+// its name; a nil template gives fallback.
+func (ev *evaluation) count(t *template, location string, fallback float64) (float64, error) {
 	if t == nil {
 		return fallback, nil
 	}
@@ -245,8 +270,8 @@ func (ev *evaluation) count(t *template, location string, least, fallback float6
 	if err := ev.typed(t, location, "number", &n); err != nil {
 		return 0, err
 	}
-	if n < least {
-		return 0, ev.frame.evaluationFailed(location, fmt.Sprintf("The value of the field '%s' must be at least %v, but was %v", location, least, n))
+	if b := numbers[path.Base(location)]; !b.allow(n) {
+		return 0, ev.frame.evaluationFailed(location, fmt.Sprintf("The value of the field '%s' must be a number from %v to %v, but was %v", location, b.least, b.most, n))
 	}
 	return n, nil
 }
