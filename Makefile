@@ -26,7 +26,7 @@ RACE ?= ./internal/breaker ./internal/localaws/... ./internal/pipeline/... ./int
 TOOL := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo race cover fuzz bench bench-million bench-gate lint fmt fmt-check vet vuln generate generate-check tidy-check \
+.PHONY: help build test demo race cover fuzz bench bench-million bench-gate parity parity-quick test-awscli lint fmt fmt-check vet vuln generate generate-check tidy-check \
 	validate build-functions deploy hooks ci
 
 help: ## print this list
@@ -98,6 +98,16 @@ tidy-check: ## fail if go.mod or go.sum are not tidy
 
 validate: ## check template.yaml and the state machines with AWS's own tools (PyPI and npm, into build/validate)
 	internal/tools/validate/run
+
+parity: parity-quick ## compare the local AWS with dynalite, moto and dynoxide (npm, PyPI, crates; into build/parity)
+	internal/tools/parity/dynamodb.sh dynoxide
+
+parity-quick: ## the part of it that CI runs: dynalite and moto
+	internal/tools/parity/dynamodb.sh dynalite
+	internal/tools/parity/moto.sh sqs,secretsmanager,s3,kms,scheduler
+
+test-awscli: ## let the real aws command look into `sluice dev`
+	internal/tools/parity/awscli.sh
 
 build-functions: $(FUNCTIONS:%=build/%/bootstrap) ## build every Lambda function for linux/arm64 and check its size
 	@for f in $(FUNCTIONS); do \

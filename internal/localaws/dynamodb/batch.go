@@ -12,7 +12,7 @@ import (
 const (
 	maxBatchWrites    = 25
 	maxBatchGets      = 100
-	maxBatchGetBytes  = 16 << 20
+	maxBatchGetBytes  = 16_000_000 // 52 items of 300 KB are returned, says the reference
 	maxBatchBodyBytes = 16 << 20
 )
 
@@ -149,50 +149,40 @@ func duplicateKeys[E any](list []E, keyOf func(E) (*table, *record)) bool {
 	return len(seen) < len(list)
 }
 
+// batchRun is a BatchWriteItem under way.
+type batchRun struct {
+	sizes       bool // ItemCollectionMetrics are wanted
+	used        tally
+	unprocessed map[string][]string
+	metrics     map[string][]any
+	done        int
+	busy        error // why nothing was done
+}
+
 // runBatch makes the writes, table by table; each table's are one journal
 // record.
 func (s *Service) runBatch(frame *request, writes []batchWrite) (any, error) {
-	used := tally{writes: true}
-	unprocessed := map[string][]string{}
-	metrics := map[string][]any{}
-	done := 0
+	run := batchRun{sizes: frame.metrics == "SIZE", used: tally{writes: true}, unprocessed: map[string][]string{}, metrics: map[string][]any{}}
 	for len(writes) > 0 {
-		t := writes[0].t
 		n := 1
-		for n < len(writes) && writes[n].t == t {
+		for n < len(writes) && writes[n].t == writes[0].t {
 			n++
 		}
-		var allowed []batchWrite
-		for _, w := range writes[:n] {
-			if s.throttled(t, w.to) {
-				unprocessed[t.def.TableName] = append(unprocessed[t.def.TableName], w.raw)
-			} else {
-				allowed = append(allowed, w)
-			}
-		}
-		writes = writes[n:]
-		if len(allowed) == 0 {
-			continue
-		}
-		sizes, err := s.runTableBatch(frame, t, allowed, used.of(t))
-		if err != nil {
+		if err := s.runTableBatch(&run, writes[0].t, writes[:n]); err != nil {
 			return nil, err
 		}
-		if len(sizes) > 0 {
-			metrics[t.def.TableName] = sizes
-		}
-		done += len(allowed)
+		writes = writes[n:]
 	}
-	if done == 0 {
-		return nil, throttledError()
+	if run.done == 0 {
+		return nil, run.busy
 	}
-	s.countAll(&used)
+	s.countAll(&run.used)
 	var a answer
 	a.member("UnprocessedItems")
-	a.rawLists(unprocessed)
-	a.reportAll(frame.capacity, &used, false)
-	if len(metrics) > 0 {
-		a.json("ItemCollectionMetrics", metrics)
+	a.rawLists(run.unprocessed)
+	a.reportAll(frame.capacity, &run.used, false)
+	if len(run.metrics) > 0 {
+		a.json("ItemCollectionMetrics", run.metrics)
 	}
 	return wire.Raw(a.bytes()), nil
 }
@@ -202,47 +192,47 @@ func (a *answer) rawLists(lists map[string][]string) {
 	var inner answer
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
 		inner.member(name)
-		inner.b = append(inner.b, '[')
-		for i, raw := range lists[name] {
-			if i > 0 {
-				inner.b = append(inner.b, ',')
-			}
-			inner.b = append(inner.b, raw...)
-		}
-		inner.b = append(inner.b, ']')
+		inner.elements(len(lists[name]), func(i int) { inner.b = append(inner.b, lists[name][i]...) })
 	}
 	a.b = append(a.b, inner.bytes()...)
 }
 
-func (s *Service) runTableBatch(frame *request, t *table, writes []batchWrite, used *consumption) (metrics []any, err error) {
+func (s *Service) runTableBatch(run *batchRun, t *table, writes []batchWrite) error {
 	if err := s.lock(t); err != nil {
-		return nil, err
+		return err
 	}
 	defer t.mu.Unlock()
+	name := t.def.TableName
 	var changes []change
 	for _, w := range writes {
-		c, err := w.decide()
-		if err != nil {
-			return nil, err
+		c, err := s.attempt(w.write, 1)
+		if isThrottled(err) || isConflict(err) {
+			run.unprocessed[name], run.busy = append(run.unprocessed[name], w.raw), err
+			continue
 		}
-		used.chargeChange(c, 1)
+		if err != nil {
+			return err
+		}
+		run.done++
+		run.used.of(t).chargeChange(c, 1)
 		if c.before != nil || c.after != nil {
 			changes = append(changes, c)
 		}
 	}
 	if len(changes) > 0 {
 		if err := s.commit(time.Now(), changes, nil); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if frame.metrics == "SIZE" {
-		for _, w := range writes {
-			if m := t.collectionMetrics(w.to); m != nil {
-				metrics = append(metrics, m)
-			}
+	if !run.sizes {
+		return nil
+	}
+	for _, w := range writes {
+		if m := t.collectionMetrics(w.to); m != nil {
+			run.metrics[name] = append(run.metrics[name], m)
 		}
 	}
-	return metrics, nil
+	return nil
 }
 
 // batchGet is what BatchGetItem wants of one table.
@@ -338,17 +328,24 @@ func (s *Service) runBatchGet(frame *request, names []string, tables map[string]
 	var used tally
 	var responses answer
 	bytes, done := 0, 0
+	var busy error
 	for _, name := range names {
 		b := tables[name]
 		items := []item{}
 		for _, g := range b.gets {
-			if bytes >= maxBatchGetBytes || s.throttled(g.t, g.key) {
-				b.rest = append(b.rest, g.key.item)
-				continue
-			}
 			found, err := s.find(g.t, g.key)
 			if err != nil {
 				return nil, err
+			}
+			full := bytes+sizeOfRecord(found) > maxBatchGetBytes
+			if !full {
+				if err := s.takeRead(g.t, g.key, found, b.consistent, 1); err != nil {
+					full, busy = true, err
+				}
+			}
+			if full {
+				b.rest = append(b.rest, g.key.item)
+				continue
 			}
 			done++
 			used.of(g.t).charge(nil, readUnits(sizeOfRecord(found), b.consistent))
@@ -361,7 +358,7 @@ func (s *Service) runBatchGet(frame *request, names []string, tables map[string]
 		responses.items(items)
 	}
 	if done == 0 {
-		return nil, throttledError()
+		return nil, busy
 	}
 	s.countAll(&used)
 	var a answer

@@ -159,3 +159,24 @@ func errorCode(err error) string {
 	}
 	return ""
 }
+
+// reasonCodes are the codes of the reasons why a transaction was cancelled.
+func reasonCodes(t testing.TB, err *wire.Error) []string {
+	t.Helper()
+	if err == nil || err.Code != "TransactionCanceledException" {
+		return nil
+	}
+	raw, e := json.Marshal(err.Members["CancellationReasons"])
+	var reasons []struct{ Code string }
+	if e == nil {
+		e = json.Unmarshal(raw, &reasons)
+	}
+	if e != nil {
+		t.Fatal(e)
+	}
+	var codes []string
+	for _, r := range reasons {
+		codes = append(codes, r.Code)
+	}
+	return codes
+}

@@ -199,11 +199,9 @@ func (g *conditions) unary() term {
 		return g.primary()
 	}
 	g.operators++
-	if g.depth++; g.depth > maxOperators {
-		g.fail()
-	}
+	g.enter()
 	t := g.unary()
-	g.depth--
+	g.leave()
 	g.isCondition(t)
 	return term{cond: negation{t.cond}}
 }
@@ -212,11 +210,9 @@ func (g *conditions) primary() term {
 	if !g.symbol("(") {
 		return g.relation(g.operand())
 	}
-	if g.depth++; g.depth > maxOperators {
-		g.fail()
-	}
+	g.enter()
 	t := g.either()
-	g.depth--
+	g.leave()
 	g.expect(")")
 	if t.parens {
 		g.wrong("The expression has redundant parentheses;")
@@ -234,11 +230,9 @@ func (g *conditions) operandInside() operand {
 	if !g.symbol("(") {
 		return g.operand()
 	}
-	if g.depth++; g.depth > maxOperators {
-		g.fail()
-	}
+	g.enter()
 	o := g.operandInside()
-	g.depth--
+	g.leave()
 	g.expect(")")
 	return o
 }
@@ -362,11 +356,7 @@ func (g *conditions) relation(x operand) term {
 		g.value(x)
 		g.distinct(t.text, x, right)
 		if t.text != "=" && t.text != "<>" {
-			for _, o := range []operand{x, right} {
-				if c, ok := o.(constant); ok && c.value.kind > kindB {
-					g.wrong("Incorrect operand type for operator or function; operator: %s, operand type: %s", t.text, c.value.kind)
-				}
-			}
+			g.wantOrdered(t.text, x, right)
 		}
 		return term{cond: comparison{t.text, x, right}}
 	case g.keyword("BETWEEN"):
@@ -378,6 +368,7 @@ func (g *conditions) relation(x operand) term {
 		high := g.value(g.operandInside())
 		g.value(x)
 		g.distinct("BETWEEN", x, low, high)
+		g.wantOrdered("BETWEEN", x, low, high)
 		g.checkBounds(low, high)
 		return term{cond: between{x, low, high}}
 	case g.keyword("IN"):
@@ -400,6 +391,15 @@ func (g *conditions) relation(x operand) term {
 		}
 	}
 	return term{bare: x}
+}
+
+// wantOrdered refuses constants of kinds that have no order.
+func (g *conditions) wantOrdered(operator string, operands ...operand) {
+	for _, o := range operands {
+		if c, ok := o.(constant); ok && c.value.kind > kindB {
+			g.wrong("Incorrect operand type for operator or function; operator: %s, operand type: %s", operator, c.value.kind)
+		}
+	}
 }
 
 func (g *conditions) checkBounds(low, high operand) {

@@ -58,11 +58,3 @@ func isName(s string) bool {
 	}
 	return true
 }
-
-func (c *constraints) returnConsumedCapacity(v string) {
-	c.enum(v, "returnConsumedCapacity", "INDEXES", "TOTAL", "NONE")
-}
-
-func (c *constraints) returnItemCollectionMetrics(v string) {
-	c.enum(v, "returnItemCollectionMetrics", "SIZE", "NONE")
-}

@@ -235,6 +235,9 @@ func (p *parser) attributes() item {
 		if n := len(it); n > 0 && it[n-1].name >= name {
 			sorted = false
 		}
+		if name == "" {
+			p.refuse(invalid("One or more parameter values are not valid. An attribute name cannot be empty"))
+		}
 		it = append(it, attr{name, p.value()})
 	})
 	if sorted {

@@ -120,6 +120,23 @@ func (a *answer) item(name string, it item) {
 	a.b = appendItem(a.b, it)
 }
 
+// elements appends a list; one appends an element.
+func (a *answer) elements(n int, one func(i int)) {
+	a.b = append(a.b, '[')
+	for i := range n {
+		if i > 0 {
+			a.b = append(a.b, ',')
+		}
+		one(i)
+	}
+	a.b = append(a.b, ']')
+}
+
+// items appends a list of items.
+func (a *answer) items(list []item) {
+	a.elements(len(list), func(i int) { a.b = appendItem(a.b, list[i]) })
+}
+
 // bytes ends the object.
 func (a *answer) bytes() []byte {
 	if len(a.b) == 0 {

@@ -157,6 +157,15 @@ func (g *grammar) wrong(format string, args ...any) {
 	}
 }
 
+// enter counts a level of nesting, which ends with leave.
+func (g *grammar) enter() {
+	if g.depth++; g.depth > maxOperators {
+		g.fail()
+	}
+}
+
+func (g *grammar) leave() { g.depth-- }
+
 // symbol consumes the symbol text if it is next.
 func (g *grammar) symbol(text string) bool {
 	if t := g.peek(); t.kind != tokenSymbol || t.text != text {

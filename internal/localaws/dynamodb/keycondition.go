@@ -2,7 +2,6 @@ package dynamodb
 
 // keyRange is what a key condition selects: the records between two positions.
 type keyRange struct {
-	part       value
 	start, end position
 }
 
@@ -115,7 +114,7 @@ func newKeyRange(c condition, keys keySchema) (*keyRange, error) {
 	if err := onPart.checkKind(keys.partKind); err != nil {
 		return nil, err
 	}
-	k := &keyRange{part: onPart.low}
+	k := &keyRange{}
 	part := onPart.low.sortable()
 	k.start = position{hash: hashOf(part), part: part, depth: 2}
 	k.end = k.start

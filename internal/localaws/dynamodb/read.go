@@ -45,19 +45,9 @@ func sizeOfRecord(r *record) int {
 }
 
 func (s *Service) getItem(call *wire.Call) (any, error) {
-	p := newParser(call.Body)
-	r := p.request("Get")
-	if err := p.end(); err != nil {
+	r, err := s.requestOf(call, "Get")
+	if err != nil {
 		return nil, err
-	}
-	if err := s.authorize(call, "GetItem", r.table, ""); err != nil {
-		return nil, err
-	}
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	if p.refused != nil {
-		return nil, p.refused
 	}
 	g, err := s.prepareGet(r)
 	if err != nil {
@@ -66,11 +56,11 @@ func (s *Service) getItem(call *wire.Call) (any, error) {
 	if err := g.bind(); err != nil {
 		return nil, err
 	}
-	if s.throttled(g.t, g.key) {
-		return nil, throttledError()
-	}
 	found, err := s.find(g.t, g.key)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.takeRead(g.t, g.key, found, r.consistent, 1); err != nil {
 		return nil, err
 	}
 	used := consumption{t: g.t, table: readUnits(sizeOfRecord(found), r.consistent)}

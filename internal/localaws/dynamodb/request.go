@@ -3,6 +3,8 @@ package dynamodb
 import (
 	"strconv"
 	"strings"
+
+	"github.com/messageai/sluice/internal/localaws/wire"
 )
 
 // request has the members of all item operations; each operation reads those
@@ -42,6 +44,27 @@ func (p *parser) request(operation string) *request {
 	r := &request{operation: operation}
 	p.object(func(name string) { p.member(r, name) })
 	return r
+}
+
+// requestOf reads, authorises and checks the request of an operation on one
+// table; kind is the operation's name without "Item".
+func (s *Service) requestOf(call *wire.Call, kind string) (*request, error) {
+	p := newParser(call.Body)
+	r := p.request(kind)
+	if err := p.end(); err != nil {
+		return nil, err
+	}
+	index := ""
+	if r.index != nil {
+		index = *r.index
+	}
+	if err := s.authorize(call, call.Operation, r.table, index); err != nil {
+		return nil, err
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return r, p.refused
 }
 
 func (p *parser) member(r *request, name string) {
@@ -126,8 +149,8 @@ func (r *request) check() error {
 		return err
 	}
 	var c constraints
-	c.returnConsumedCapacity(r.capacity)
-	c.returnItemCollectionMetrics(r.metrics)
+	c.enum(r.capacity, "returnConsumedCapacity", "INDEXES", "TOTAL", "NONE")
+	c.enum(r.metrics, "returnItemCollectionMetrics", "SIZE", "NONE")
 	c.enum(r.returnValues, "returnValues", "ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW")
 	c.enum(r.onFailure, "returnValuesOnConditionCheckFailure", "ALL_OLD", "NONE")
 	c.enum(r.selects, "select", "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
@@ -215,18 +238,15 @@ func (s *Service) parse(r *request) (*parsed, error) {
 			return nil, err
 		}
 	}
-	if r.condition != nil {
-		if out.condition, err = parseCondition("ConditionExpression", *r.condition, sc); err != nil {
-			return nil, err
+	for _, c := range []struct {
+		member string
+		src    *string
+		to     *condition
+	}{{"ConditionExpression", r.condition, &out.condition}, {"KeyConditionExpression", r.keyCondition, &out.keyCondition}, {"FilterExpression", r.filter, &out.filter}} {
+		if c.src == nil {
+			continue
 		}
-	}
-	if r.keyCondition != nil {
-		if out.keyCondition, err = parseCondition("KeyConditionExpression", *r.keyCondition, sc); err != nil {
-			return nil, err
-		}
-	}
-	if r.filter != nil {
-		if out.filter, err = parseCondition("FilterExpression", *r.filter, sc); err != nil {
+		if *c.to, err = parseCondition(c.member, *c.src, sc); err != nil {
 			return nil, err
 		}
 	}

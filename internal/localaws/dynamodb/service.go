@@ -36,11 +36,15 @@ type Options struct {
 	// IndexDelay is how long after a write the global secondary indexes show
 	// it. Zero means at once.
 	IndexDelay time.Duration
-	// Throttle says whether a read or write of a partition, named by its key
-	// as text (binary as raw bytes), or of a whole table (key "", for scans)
-	// is refused with ProvisionedThroughputExceededException. Nil means never.
-	// It is called without locks and from many goroutines.
-	Throttle func(table, partitionKey string) bool
+	// PartitionReads and PartitionWrites are the capacity units that each
+	// partition key value of a table or global index serves per second (on AWS
+	// 3,000 and 1,000); what exceeds them is throttled. Scans are not. Zero
+	// means no limit.
+	PartitionReads, PartitionWrites float64
+	// TransactionTime is how long a TransactWriteItems takes, during which
+	// other writes and transactions on its items fail by a conflict. Zero means
+	// no time, so that there are no conflicts.
+	TransactionTime time.Duration
 }
 
 const defaultTTLLag = 48 * time.Hour
@@ -54,7 +58,8 @@ type Service struct {
 	mu     sync.RWMutex // guards tables; taken before a table.s lock, never after it
 	tables map[string]*table
 
-	tokens tokens
+	tokens        tokens
+	reads, writes limits
 }
 
 // New returns a service with the tables and items that the journal remembers.
@@ -65,13 +70,15 @@ func New(opts Options) (*Service, error) {
 	s := &Service{opts: opts, reserved: strings.Fields(reservedWords), tables: map[string]*table{}}
 	slices.Sort(s.reserved)
 	s.tokens.done = map[string]*tokenUse{}
+	s.reads.perSecond, s.reads.kind = opts.PartitionReads, "Read"
+	s.writes.perSecond, s.writes.kind = opts.PartitionWrites, "Write"
 	return s, s.replay(opts.Journal.Past(serviceName))
 }
 
 const serviceName = "dynamodb"
 
 // Handle runs one operation.
-func (s *Service) Handle(_ context.Context, call *wire.Call) (any, error) {
+func (s *Service) Handle(ctx context.Context, call *wire.Call) (any, error) {
 	switch call.Operation {
 	case "GetItem":
 		return s.getItem(call)
@@ -86,7 +93,7 @@ func (s *Service) Handle(_ context.Context, call *wire.Call) (any, error) {
 	case "TransactGetItems":
 		return s.transactGetItems(call)
 	case "TransactWriteItems":
-		return s.transactWriteItems(call)
+		return s.transactWriteItems(ctx, call)
 	case "CreateTable":
 		return s.createTable(call)
 	case "DeleteTable":
@@ -142,24 +149,6 @@ func (s *Service) table(name string) (*table, error) {
 
 func notFound() error {
 	return wire.Errorf(http.StatusBadRequest, "ResourceNotFoundException", "Requested resource not found")
-}
-
-// throttled asks the throttle hook about a partition.
-func (s *Service) throttled(t *table, key *record) bool {
-	if s.opts.Throttle == nil {
-		return false
-	}
-	partition := ""
-	if key != nil {
-		v, _ := key.item.lookup(t.keys.part)
-		partition = v.str
-	}
-	return s.opts.Throttle(t.def.TableName, partition)
-}
-
-func throttledError() error {
-	return wire.Errorf(http.StatusBadRequest, "ProvisionedThroughputExceededException",
-		"The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API.")
 }
 
 // tableName takes the name out of a table's ARN, which AWS accepts instead.

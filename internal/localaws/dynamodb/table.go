@@ -41,8 +41,9 @@ type table struct {
 	mu      sync.RWMutex
 	deleted bool
 	items   tree
-	expiry  tree           // by TTL second in hash; part and sort as in items
-	pending []pendingEntry // index changes that are not visible yet, by due
+	expiry  tree                 // by TTL second in hash; part and sort as in items
+	pending []pendingEntry       // index changes that are not visible yet, by due
+	held    map[itemKey]struct{} // items that a transaction is working on
 
 	// wake is the first moment, in Unix nanoseconds, at which an item may
 	// expire or a pending change is due.

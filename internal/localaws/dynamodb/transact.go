@@ -1,8 +1,11 @@
 package dynamodb
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,13 +29,10 @@ type reason struct {
 func cancelled(reasons []reason) error {
 	codes := make([]string, len(reasons))
 	var list answer
-	list.b = append(list.b, '[')
-	for i, r := range reasons {
-		codes[i] = r.code
+	list.elements(len(reasons), func(i int) {
+		r := reasons[i]
+		codes[i] = cmp.Or(r.code, "None")
 		var shape answer
-		if r.code == "" {
-			codes[i] = "None"
-		}
 		shape.json("Code", codes[i])
 		if r.message != "" {
 			shape.json("Message", r.message)
@@ -40,24 +40,16 @@ func cancelled(reasons []reason) error {
 		if r.item != nil {
 			shape.item("Item", r.item)
 		}
-		if i > 0 {
-			list.b = append(list.b, ',')
-		}
 		list.b = append(list.b, shape.bytes()...)
-	}
+	})
 	e := wire.Errorf(http.StatusBadRequest, "TransactionCanceledException",
 		"Transaction cancelled, please refer cancellation reasons for specific reasons [%s]", strings.Join(codes, ", "))
-	e.Members = map[string]any{"CancellationReasons": wire.Raw(append(list.b, ']'))}
+	e.Members = map[string]any{"CancellationReasons": wire.Raw(list.b)}
 	return e
 }
 
 func anyFailed(reasons []reason) bool {
-	for _, r := range reasons {
-		if r.code != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(reasons, func(r reason) bool { return r.code != "" })
 }
 
 // reasonFor turns an action's error into a reason; errors that concern the
@@ -70,8 +62,14 @@ func reasonFor(err error, w *write) (reason, error) {
 		}
 		return r, nil
 	}
-	if e, ok := errors.AsType[*wire.Error](err); ok && e.Code == "ValidationException" {
+	e, ok := errors.AsType[*wire.Error](err)
+	switch {
+	case ok && e.Code == "ValidationException":
 		return reason{code: "ValidationError", message: e.Message}, nil
+	case ok && e.Code == transactionConflict:
+		return reason{code: "TransactionConflict", message: e.Message}, nil
+	case ok && e.Code == throughputExceeded:
+		return reason{code: "ThrottlingError", message: e.Message}, nil
 	}
 	return reason{}, err
 }
@@ -156,36 +154,37 @@ func (tx *transaction) check() error {
 	return nil
 }
 
-func (s *Service) transactWriteItems(call *wire.Call) (any, error) {
+// transactionOf reads, authorises and checks a transaction.
+func (s *Service) transactionOf(call *wire.Call, kinds ...string) (*transaction, error) {
 	p := newParser(call.Body)
-	tx := p.transaction("ConditionCheck", "Put", "Delete", "Update")
+	tx := p.transaction(kinds...)
 	if err := p.end(); err != nil {
 		return nil, err
 	}
 	for _, r := range tx.actions {
-		action := r.operation + "Item"
-		if r.operation == "ConditionCheck" {
-			action = "ConditionCheckItem"
-		}
-		if err := s.authorize(call, action, r.table, ""); err != nil {
+		if err := s.authorize(call, r.operation+"Item", r.table, ""); err != nil {
 			return nil, err
 		}
 	}
 	if err := tx.check(); err != nil {
 		return nil, err
 	}
-	if p.refused != nil {
-		return nil, p.refused
+	return tx, p.refused
+}
+
+func (s *Service) transactWriteItems(ctx context.Context, call *wire.Call) (any, error) {
+	tx, err := s.transactionOf(call, "ConditionCheck", "Put", "Delete", "Update")
+	if err != nil {
+		return nil, err
 	}
 	writes := make([]*write, len(tx.actions))
 	for i, r := range tx.actions {
-		var err error
 		if writes[i], err = s.prepare(r); err != nil {
 			return nil, err
 		}
 	}
 	if tx.token == "" {
-		return s.runTransaction(tx, writes, nil)
+		return s.runTransaction(ctx, tx, writes, nil)
 	}
 	use, err := s.tokens.begin(tx)
 	if err != nil {
@@ -194,12 +193,12 @@ func (s *Service) transactWriteItems(call *wire.Call) (any, error) {
 	if use.Done {
 		return s.repeated(tx, writes)
 	}
-	out, err := s.runTransaction(tx, writes, use)
+	out, err := s.runTransaction(ctx, tx, writes, use)
 	s.tokens.end(use, err == nil)
 	return out, err
 }
 
-func (s *Service) runTransaction(tx *transaction, writes []*write, use *tokenUse) (any, error) {
+func (s *Service) runTransaction(ctx context.Context, tx *transaction, writes []*write, use *tokenUse) (any, error) {
 	reasons := make([]reason, len(writes))
 	bytes := 0
 	tables := make([]*table, len(writes))
@@ -213,9 +212,6 @@ func (s *Service) runTransaction(tx *transaction, writes []*write, use *tokenUse
 			continue
 		}
 		bytes += w.to.item.size()
-		if s.throttled(w.t, w.to) {
-			reasons[i] = reason{code: "ThrottlingError", message: "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly."}
-		}
 	}
 	if anyFailed(reasons) {
 		return nil, cancelled(reasons)
@@ -226,6 +222,11 @@ func (s *Service) runTransaction(tx *transaction, writes []*write, use *tokenUse
 	if bytes > maxTransactBytes {
 		return nil, invalid("Transaction request size exceeds the maximum of 4 MB")
 	}
+	if conflicts, err := s.hold(ctx, tables, writes); err != nil {
+		return nil, err
+	} else if anyFailed(conflicts) {
+		return nil, cancelled(conflicts)
+	}
 	unlock, err := s.lockAll(tables)
 	if err != nil {
 		return nil, err
@@ -235,13 +236,12 @@ func (s *Service) runTransaction(tx *transaction, writes []*write, use *tokenUse
 	defer func() { s.countAll(&used) }()
 	changes := make([]change, 0, len(writes))
 	for i, w := range writes {
-		c, err := w.decide()
+		c, err := s.attempt(w, transactFactor)
 		if err != nil {
 			if reasons[i], err = reasonFor(err, w); err != nil {
 				return nil, err
 			}
-			before := w.t.items.get(w.to)
-			used.of(w.t).charge(nil, transactFactor*writeUnits(before, putRecord(w)))
+			used.of(w.t).charge(nil, transactFactor*c.units)
 			continue
 		}
 		used.of(w.t).chargeChange(c, transactFactor)
@@ -302,25 +302,12 @@ func (s *Service) repeated(tx *transaction, writes []*write) (any, error) {
 }
 
 func (s *Service) transactGetItems(call *wire.Call) (any, error) {
-	p := newParser(call.Body)
-	tx := p.transaction("Get")
-	if err := p.end(); err != nil {
+	tx, err := s.transactionOf(call, "Get")
+	if err != nil {
 		return nil, err
-	}
-	for _, r := range tx.actions {
-		if err := s.authorize(call, "GetItem", r.table, ""); err != nil {
-			return nil, err
-		}
-	}
-	if err := tx.check(); err != nil {
-		return nil, err
-	}
-	if p.refused != nil {
-		return nil, p.refused
 	}
 	gets := make([]*get, len(tx.actions))
 	for i, r := range tx.actions {
-		var err error
 		if gets[i], err = s.prepareGet(r); err != nil {
 			return nil, err
 		}
@@ -333,8 +320,6 @@ func (s *Service) transactGetItems(call *wire.Call) (any, error) {
 			if reasons[i], err = reasonFor(err, nil); err != nil {
 				return nil, err
 			}
-		} else if s.throttled(g.t, g.key) {
-			reasons[i] = reason{code: "ThrottlingError", message: "Throughput exceeds the current capacity of your table or index."}
 		}
 	}
 	if anyFailed(reasons) {
@@ -352,29 +337,37 @@ func (s *Service) transactGetItems(call *wire.Call) (any, error) {
 	for i, g := range gets {
 		found[i] = g.t.items.get(g.key)
 		bytes += sizeOfRecord(found[i])
+		busy := g.t.conflict(g.key)
+		if busy == nil {
+			busy = s.takeRead(g.t, g.key, found[i], true, transactFactor)
+		}
+		if busy != nil {
+			reasons[i], err = reasonFor(busy, nil)
+		}
 	}
 	unlock()
+	switch {
+	case err != nil:
+		return nil, err
+	case anyFailed(reasons):
+		return nil, cancelled(reasons)
+	}
 	if bytes > maxTransactBytes {
 		return nil, invalid("Transaction response size exceeds the maximum of 4 MB")
 	}
 	var used tally
-	var responses answer
-	responses.b = append(responses.b, '[')
-	for i, g := range gets {
+	var a answer
+	a.member("Responses")
+	a.elements(len(gets), func(i int) {
+		g := gets[i]
 		used.of(g.t).charge(nil, transactFactor*readUnits(sizeOfRecord(found[i]), true))
 		var shape answer
 		if found[i] != nil {
 			shape.item("Item", g.shown(found[i]))
 		}
-		if i > 0 {
-			responses.b = append(responses.b, ',')
-		}
-		responses.b = append(responses.b, shape.bytes()...)
-	}
+		a.b = append(a.b, shape.bytes()...)
+	})
 	s.countAll(&used)
-	var a answer
-	a.member("Responses")
-	a.b = append(append(a.b, responses.b...), ']')
 	a.reportAll(tx.frame.capacity, &used, true)
 	return wire.Raw(a.bytes()), nil
 }

@@ -190,12 +190,10 @@ func (g *grammar) updateOperand() computed {
 	case t.kind == tokenValue:
 		return g.constant()
 	case t.kind == tokenSymbol && t.text == "(":
-		if g.depth++; g.depth > maxOperators {
-			g.fail()
-		}
+		g.enter()
 		g.advance()
 		c := g.sum()
-		g.depth--
+		g.leave()
 		g.expect(")")
 		return c
 	case t.kind == tokenWord && g.tokens[g.i+1].text == "(":
@@ -207,9 +205,7 @@ func (g *grammar) updateOperand() computed {
 
 func (g *grammar) updateFunction() computed {
 	name := g.advance().text
-	if g.depth++; g.depth > maxOperators {
-		g.fail()
-	}
+	g.enter()
 	var args []computed
 	g.expect("(")
 	for g.syntax == nil {
@@ -219,7 +215,7 @@ func (g *grammar) updateFunction() computed {
 		}
 		g.expect(",")
 	}
-	g.depth--
+	g.leave()
 	if g.syntax != nil {
 		return constant{}
 	}

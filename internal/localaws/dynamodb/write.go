@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/messageai/sluice/internal/localaws/wire"
@@ -61,8 +62,25 @@ type refusal struct{ before *record }
 
 func (refusal) Error() string { return "The conditional request failed" }
 
-// decide works out the change that the write makes. The table is locked. A
-// ConditionCheck changes nothing: before and after are the same record.
+// attempt decides about a write and takes its units from its partitions, factor
+// times. The table is locked. With a refusal comes a change that only has the
+// units that the attempt costs.
+func (s *Service) attempt(w *write, factor float64) (change, error) {
+	if err := w.t.conflict(w.to); err != nil {
+		return change{}, err
+	}
+	c, err := w.decide()
+	if c.t == nil {
+		return c, err
+	}
+	if err := s.takeWrite(w.to.part, c, factor); err != nil {
+		return change{}, err
+	}
+	return c, err
+}
+
+// decide works out the change that the write makes. A ConditionCheck changes
+// nothing: before and after are the same record.
 func (w *write) decide() (change, error) {
 	before := w.t.items.get(w.to)
 	var old item
@@ -70,7 +88,11 @@ func (w *write) decide() (change, error) {
 		old = before.item
 	}
 	if w.parsed.condition != nil && !w.parsed.condition.holds(old) {
-		return change{}, refusal{before}
+		attempted := before
+		if w.operation == "Put" {
+			attempted = w.to // its size is billed though it is not stored
+		}
+		return change{t: w.t, before: before, units: writeUnits(before, attempted)}, refusal{before}
 	}
 	switch w.operation {
 	case "Put":
@@ -134,19 +156,9 @@ func (v value) depth() int {
 
 // writeItem runs PutItem, UpdateItem and DeleteItem.
 func (s *Service) writeItem(call *wire.Call) (any, error) {
-	p := newParser(call.Body)
-	r := p.request(call.Operation[:len(call.Operation)-len("Item")])
-	if err := p.end(); err != nil {
+	r, err := s.requestOf(call, strings.TrimSuffix(call.Operation, "Item"))
+	if err != nil {
 		return nil, err
-	}
-	if err := s.authorize(call, call.Operation, r.table, ""); err != nil {
-		return nil, err
-	}
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	if p.refused != nil {
-		return nil, p.refused
 	}
 	if r.operation != "Update" && r.returnValues != "" && r.returnValues != "ALL_OLD" && r.returnValues != "NONE" {
 		return nil, invalid("ReturnValues can only be ALL_OLD or NONE")
@@ -158,9 +170,6 @@ func (s *Service) writeItem(call *wire.Call) (any, error) {
 	if err := w.bind(); err != nil {
 		return nil, err
 	}
-	if s.throttled(w.t, w.to) {
-		return nil, throttledError()
-	}
 	return s.run(w)
 }
 
@@ -169,7 +178,7 @@ func (s *Service) run(w *write) (any, error) {
 	used := consumption{t: w.t, writes: true}
 	done, metrics, err := s.runLocked(w)
 	if failed, ok := errors.AsType[refusal](err); ok {
-		used.table = writeUnits(failed.before, putRecord(w))
+		used.table = done.units
 		s.count(&used)
 		return nil, conditionFailed(w.onFailure, failed.before)
 	}
@@ -194,7 +203,7 @@ func (s *Service) runLocked(w *write) (done change, metrics any, err error) {
 		return done, nil, err
 	}
 	defer w.t.mu.Unlock()
-	if done, err = w.decide(); err != nil {
+	if done, err = s.attempt(w, 1); err != nil {
 		return done, nil, err
 	}
 	if done.before != nil || done.after != nil {
@@ -206,15 +215,6 @@ func (s *Service) runLocked(w *write) (done change, metrics any, err error) {
 		metrics = w.t.collectionMetrics(w.to)
 	}
 	return done, metrics, nil
-}
-
-// putRecord is the new record of a Put, whose size counts even if the write is
-// refused.
-func putRecord(w *write) *record {
-	if w.operation == "Put" {
-		return w.to
-	}
-	return nil
 }
 
 func conditionFailed(onFailure string, before *record) error {
@@ -252,20 +252,11 @@ func (w *write) returned(done change) item {
 }
 
 // compareTables orders tables by name, the order in which they are locked.
-func compareTables(a, b *table) int {
-	if a.def.TableName < b.def.TableName {
-		return -1
-	}
-	if a.def.TableName > b.def.TableName {
-		return 1
-	}
-	return 0
-}
+func compareTables(a, b *table) int { return strings.Compare(a.def.TableName, b.def.TableName) }
 
 // lockAll locks several tables for writing. The caller calls unlock.
 func (s *Service) lockAll(tables []*table) (unlock func(), err error) {
-	slices.SortFunc(tables, compareTables)
-	tables = slices.Compact(tables)
+	tables = slices.Compact(slices.SortedFunc(slices.Values(tables), compareTables))
 	var locked []*table
 	unlock = func() {
 		for _, t := range locked {

@@ -91,9 +91,15 @@ func (in *received) verify(size int64) (string, error) {
 		announced = in.chunks.trailers.Get(checksumPrefix + in.algorithm)
 	}
 	if announced != "" && announced != sum {
+		if raw, err := base64.StdEncoding.DecodeString(announced); err != nil || len(raw) != in.sum.Size() {
+			return "", wire.Errorf(http.StatusBadRequest, "InvalidRequest", "Value for x-amz-checksum-%s header is invalid.", in.algorithm)
+		}
 		return "", wire.Errorf(http.StatusBadRequest, "BadDigest", "The %s you specified did not match the calculated checksum.", strings.ToUpper(in.algorithm))
 	}
 	if want := in.header.Get("Content-Md5"); want != "" && want != base64.StdEncoding.EncodeToString(in.md5.Sum(nil)) {
+		if raw, err := base64.StdEncoding.DecodeString(want); err != nil || len(raw) != in.md5.Size() {
+			return "", wire.Errorf(http.StatusBadRequest, "InvalidDigest", "The Content-MD5 you specified was invalid.")
+		}
 		return "", wire.Errorf(http.StatusBadRequest, "BadDigest", "The Content-MD5 you specified did not match what we received.")
 	}
 	return sum, nil

@@ -68,8 +68,13 @@ func (s *Service) put(r *request) (*object, error) {
 		return nil, wire.Errorf(http.StatusBadRequest, "KeyTooLongError", "Your key is too long")
 	}
 	ifMatch, ifNoneMatch := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
-	if ifNoneMatch != "" && ifNoneMatch != "*" {
+	switch { // what S3 itself does not implement (recorded in February 2026)
+	case ifNoneMatch != "" && ifNoneMatch != "*":
 		return nil, notImplemented("PUT with If-None-Match other than *")
+	case ifMatch == "*":
+		return nil, notImplemented("PUT with If-Match: *")
+	case ifMatch != "" && ifNoneMatch != "":
+		return nil, notImplemented("PUT with If-Match and If-None-Match")
 	}
 	b, err := s.bucket(r.bucket)
 	if err != nil {

@@ -181,7 +181,9 @@ func (s *Service) describe(call *wire.Call) (any, error) {
 		return nil, err
 	}
 	out := s.outline(sec)
-	out["VersionIdsToStages"] = sec.stages()
+	if stages := sec.stages(); len(stages) > 0 {
+		out["VersionIdsToStages"] = stages
+	}
 	return out, nil
 }
 
@@ -249,7 +251,9 @@ func (s *Service) list(call *wire.Call) (any, error) {
 			break
 		}
 		entry := s.outline(sec)
-		entry["SecretVersionsToStages"] = sec.stages()
+		if stages := sec.stages(); len(stages) > 0 {
+			entry["SecretVersionsToStages"] = stages
+		}
 		page = append(page, entry)
 	}
 	out["SecretList"] = page

@@ -145,7 +145,7 @@ func (s *Service) putValue(call *wire.Call, now time.Time) (any, error) {
 		return nil, err
 	}
 	if !in.present() {
-		return nil, errParameter("You must provide either SecretString or SecretBinary.")
+		return nil, errRequest("You must provide either SecretString or SecretBinary.")
 	}
 	stages := in.VersionStages
 	if len(stages) == 0 {
@@ -262,9 +262,12 @@ func (s *Service) remove(call *wire.Call, now time.Time) (any, error) {
 	if err := call.Decode(&in); err != nil {
 		return nil, err
 	}
-	sec, err := s.openLive(call, "DeleteSecret", in.SecretID)
+	sec, err := s.open(call, "DeleteSecret", in.SecretID)
 	if err != nil {
 		return nil, err
+	}
+	if sec.DeleteAt != 0 && !in.ForceDeleteWithoutRecovery {
+		return nil, errDeleted()
 	}
 	window := 30 * day
 	if n := in.RecoveryWindowInDays; n != nil {

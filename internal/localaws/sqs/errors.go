@@ -29,7 +29,7 @@ func errParameter(format string, args ...any) *wire.Error {
 }
 
 func errReceipt(handle string) *wire.Error {
-	return fail(http.StatusNotFound, "ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", "The input receipt handle \"%s\" is not a valid receipt handle.", handle)
+	return fail(http.StatusBadRequest, "ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", "The input receipt handle \"%s\" is not a valid receipt handle.", handle)
 }
 
 // errBatch is an error of a batch request as a whole; SQS uses the shape name

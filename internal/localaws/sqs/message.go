@@ -185,6 +185,12 @@ func checkAttributes(attributes map[string]Attribute) error {
 // nameRunes are the characters of queue names and batch entry ids.
 const nameRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
+// isGroup reports whether a MessageGroupId has 1 to 128 letters, digits and
+// punctuation marks of ASCII.
+func isGroup(id string) bool {
+	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
 // legible reports whether a body has only the characters that SQS lets in.
 func legible(body string) bool {
 	if !utf8.ValidString(body) {

@@ -77,7 +77,7 @@ func (s *Service) startMessageMoveTask(call *wire.Call) (any, error) {
 	defer s.tasksMu.Unlock()
 	for _, other := range s.tasks {
 		if other.source == source && other.status == "RUNNING" {
-			return nil, fail(http.StatusBadRequest, "UnsupportedOperation", legacy+"UnsupportedOperation", "There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
+			return nil, errParameter("There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
 		}
 	}
 	source.mu.Lock()

@@ -191,7 +191,7 @@ func (s *Service) bury(from *queue, dead []*message) error {
 	}
 	source := s.ARN(from.name)
 	for _, m := range dead {
-		m.Source, m.Count, m.FirstReceived = source, 0, 0
+		m.Source, m.FirstReceived = source, 0 // receives count across queues (reference of ReceiveMessage)
 	}
 	return s.transfer(from, to, dead)
 }

@@ -18,8 +18,8 @@ type outgoing struct {
 	DelaySeconds            *int
 	MessageAttributes       map[string]Attribute
 	MessageSystemAttributes map[string]Attribute
-	MessageGroupID          string `json:"MessageGroupId"`
-	MessageDeduplicationID  string `json:"MessageDeduplicationId"`
+	MessageGroupID          *string `json:"MessageGroupId"`
+	MessageDeduplicationID  string  `json:"MessageDeduplicationId"`
 }
 
 // sent is the answer to one message sent.
@@ -54,10 +54,8 @@ func (o *outgoing) size() int {
 // check refuses what SQS refuses in one message.
 func (o *outgoing) check(set settings) error {
 	switch {
-	case o.MessageBody == nil:
+	case o.MessageBody == nil || *o.MessageBody == "":
 		return errMissing("MessageBody")
-	case *o.MessageBody == "":
-		return errParameter("The request must contain the parameter MessageBody: it must be at least one character long.")
 	case o.size() > set.maxBytes:
 		return errParameter("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", set.maxBytes)
 	case !legible(*o.MessageBody):
@@ -66,8 +64,8 @@ func (o *outgoing) check(set settings) error {
 		return errParameter("Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= %d.", *o.DelaySeconds, maxDelaySeconds)
 	case o.MessageDeduplicationID != "":
 		return errParameter("Value %s for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type.", o.MessageDeduplicationID)
-	case len(o.MessageGroupID) > 128:
-		return errParameter("Value for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters, 1 to 128 in length.")
+	case o.MessageGroupID != nil && !isGroup(*o.MessageGroupID):
+		return errParameter("Value %s for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.", *o.MessageGroupID)
 	}
 	for name := range o.MessageSystemAttributes {
 		if name != "AWSTraceHeader" {
@@ -79,8 +77,12 @@ func (o *outgoing) check(set settings) error {
 
 // message returns o as a message without key and times.
 func (o *outgoing) message(sender string) *message {
+	group := ""
+	if o.MessageGroupID != nil {
+		group = *o.MessageGroupID
+	}
 	return &message{
-		ID: uuid.NewString(), Body: *o.MessageBody, Attributes: o.MessageAttributes, Group: o.MessageGroupID,
+		ID: uuid.NewString(), Body: *o.MessageBody, Attributes: o.MessageAttributes, Group: group,
 		Trace: o.MessageSystemAttributes["AWSTraceHeader"].StringValue, Sender: sender, md5: md5Hex(*o.MessageBody), size: o.size(),
 	}
 }

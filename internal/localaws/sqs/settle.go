@@ -3,7 +3,6 @@ package sqs
 import (
 	"container/heap"
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/messageai/sluice/internal/localaws/meter"
@@ -41,18 +40,12 @@ func (s *Service) ChangeVisibility(_ context.Context, queueARN string, receiptHa
 		if err != nil {
 			return err
 		}
-		if err := s.reschedule(q, r, timeout); err != nil && !isSettled(err) {
+		err = s.reschedule(q, r, timeout)
+		if err != nil && wire.CodeOf(err) != "InvalidParameterValueException" { // which says that it is gone
 			return err
 		}
 	}
 	return nil
-}
-
-// isSettled reports whether a message's visibility could not be changed
-// because it is visible or gone.
-func isSettled(err error) bool {
-	code := wire.CodeOf(err)
-	return code == "MessageNotInflight" || code == "InvalidParameterValueException"
 }
 
 func (s *Service) billBatches(entries int) {
@@ -180,7 +173,8 @@ func (s *Service) remove(q *queue, receipts []receipt) error {
 	return nil
 }
 
-// reschedule lets a message in flight become visible after timeout.
+// reschedule lets a message in flight become visible after timeout; one that
+// is visible stays so.
 func (s *Service) reschedule(q *queue, r receipt, timeout time.Duration) error {
 	now := time.Now()
 	q.mu.Lock()
@@ -191,7 +185,7 @@ func (s *Service) reschedule(q *queue, r receipt, timeout time.Duration) error {
 	case m == nil:
 		return errParameter("Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.", r)
 	case m.state != inFlight:
-		return fail(http.StatusBadRequest, "MessageNotInflight", legacy+"MessageNotInflight", "The message referred to is not in flight.")
+		return nil // AWS answers so, not MessageNotInflight as the reference says (recorded in April 2024)
 	}
 	visibleAt := now.Add(timeout).UnixNano()
 	if visibleAt-m.ReceivedAt > int64(maxVisibility) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/messageai/sluice/internal/localaws/meter"
@@ -65,9 +66,10 @@ func (f *frame) run(g *graph, input json.RawMessage) (json.RawMessage, error) {
 	}
 }
 
-// abort emits that the current state was abandoned.
+// abort emits that the current state was abandoned. The other kinds of states
+// take no time and have no such event.
 func (f *frame) abort() {
-	if f.st != nil {
+	if f.st != nil && slices.Contains([]string{"Map", "Parallel", "Task", "Wait"}, f.st.kind) {
 		f.follow(f.st.kind+"StateAborted", nil)
 	}
 }
