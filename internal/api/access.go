@@ -36,7 +36,7 @@ func teamOf(ctx context.Context) string {
 func (s *server) authenticate(a huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		secret := ctx.Header("X-Api-Key")
-		if token, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer "); ok {
+		if scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " "); strings.EqualFold(scheme, "Bearer") { // RFC 9110, 11.1
 			secret = token
 		}
 		if secret == "" {

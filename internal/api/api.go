@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -48,8 +49,10 @@ type Prospects interface {
 	CountListed(ctx context.Context, team, campaign string, shards int, f store.Filter) (int, error)
 	ProspectClaim(ctx context.Context, team, prospectID string) (store.Claim, error)
 	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
+	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
 	ClaimLead(ctx context.Context, l domain.Lead) (domain.Lead, error)
-	MarkConverted(ctx context.Context, ref domain.Ref, shards int, fit float64, prospectID, leadID string) error
+	SaveConversion(ctx context.Context, ref domain.Ref, prospectID string, from domain.State) error
+	MarkConverted(ctx context.Context, ref domain.Ref, shards int, l domain.Lead, p domain.Prospect) error
 	Suppress(ctx context.Context, team, value string) error
 	Unsuppress(ctx context.Context, team, value string) error
 	Suppression(ctx context.Context, team string) (*store.Suppression, error)
@@ -59,6 +62,11 @@ type Prospects interface {
 type Access interface {
 	APIKeyOf(ctx context.Context, secret string) (store.APIKey, error)
 	Idempotent(ctx context.Context, team, key, fingerprint string, make func() ([]byte, error)) ([]byte, error)
+}
+
+// Team is what the API needs of the store to tell a team of itself.
+type Team interface {
+	Budget(ctx context.Context, team string) (store.Budget, error)
 }
 
 // Machine starts runs and sends messages.
@@ -78,6 +86,7 @@ type Options struct {
 	Campaigns Campaigns
 	Prospects Prospects
 	Access    Access
+	Team      Team
 	Machine   Machine
 	Keys      Keys
 
@@ -114,10 +123,30 @@ func New(opts Options) http.Handler {
 	s.registerICPs(a)
 	s.registerCampaigns(a)
 	s.registerProspects(a)
+	s.registerTeam(a)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if methods := allowed(mux, r); len(methods) > 0 {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			writeProblem(w, http.StatusMethodNotAllowed, "this path takes "+strings.Join(methods, ", "))
+			return
+		}
 		writeProblem(w, http.StatusNotFound, "there is nothing at this path; GET /api/v1/openapi.json lists what there is")
 	})
 	return limitBody(s.recover(mux))
+}
+
+// allowed lists the methods that a request's path takes. The mux would say so
+// itself if it had no handler for everything else.
+func allowed(mux *http.ServeMux, r *http.Request) []string {
+	var methods []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		try := r.Clone(r.Context())
+		try.Method = method
+		if _, pattern := mux.Handler(try); pattern != "/" {
+			methods = append(methods, method)
+		}
+	}
+	return methods
 }
 
 // maxBody is the largest request body.

@@ -12,6 +12,7 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/scoring"
 	"github.com/messageai/sluice/internal/store"
 )
 
@@ -374,8 +375,8 @@ type Price struct {
 // are rejected before enrichment and misses are free.
 const usualShare = 0.6
 
-// embedTokens is a generous size of the texts of one prospect.
-const embedTokens = 400
+// icpTexts is about how many texts the calibration of an ICP embeds.
+const icpTexts = 1000
 
 // priceOf adds up the highest price of everything that a campaign may ask.
 func (s *server) priceOf(c domain.Campaign) Price {
@@ -406,7 +407,7 @@ func (s *server) priceOf(c domain.Campaign) Price {
 		}
 	}
 	if d, ok := s.Providers[s.Embedder]; ok {
-		add(s.Embedder, d.Prices.Operations[provider.OpEmbed].For(float64(embedTokens*(c.Options.MaxProspects+1000))/1e6))
+		add(s.Embedder, d.Prices.Operations[provider.OpEmbed].For(float64(scoring.MaxText)*float64(c.Options.MaxProspects+icpTexts)/1e6))
 	}
 	p.WorstCaseMicroUSD, p.CapMicroUSD = p.worst, c.Options.Cap
 	if p.CapMicroUSD == 0 {

@@ -30,6 +30,7 @@ type ProspectSummary struct {
 	QualityScore  float64     `json:"qualityScore"`
 	Status        string      `json:"status"`
 	LeadID        string      `json:"leadId,omitempty"`
+	Reason        string      `json:"reason,omitempty" doc:"Why it failed; GET the prospect for the reason of any other state"`
 	DiscoveredAt  time.Time   `json:"discoveredAt"`
 }
 
@@ -55,7 +56,7 @@ type Pagination struct {
 
 type listInput struct {
 	CampaignID string  `path:"campaignId"`
-	Status     string  `query:"status" enum:"enriched,qualified,converted,review,rejected,duplicate,suppressed,failed" doc:"enriched: every scored prospect; qualified: converted ones too"`
+	Status     string  `query:"status" enum:"enriched,qualified,converted,review,rejected,duplicate,suppressed,failed" doc:"enriched: everybody who was scored after enrichment, whatever the score; qualified: converted ones too; failed: whose chunk ended early, in the order of discovery"`
 	MinScore   float64 `query:"minScore" minimum:"0" maximum:"1"`
 	Limit      int     `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	Page       int     `query:"page" minimum:"1" maximum:"100" default:"1"`
@@ -81,11 +82,11 @@ func (s *server) registerProspects(a huma.API) {
 		OperationID: "get-prospect", Method: http.MethodGet, Path: base + "/prospects/{prospectId}",
 		Summary: "Read everything about a prospect: its data, its score's receipt, what was asked and paid",
 	}, func(ctx context.Context, in *prospectInput) (*rowOutput, error) {
-		_, _, row, err := s.find(ctx, in.ID)
+		f, err := s.find(ctx, in.ID)
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}
-		return &rowOutput{row}, nil
+		return &rowOutput{f.now()}, nil
 	})
 	type convertOutput struct{ Body Converted }
 	huma.Register(a, huma.Operation{
@@ -103,8 +104,9 @@ func (s *server) registerProspects(a huma.API) {
 func filterOf(status string, minScore float64) store.Filter {
 	f := store.Filter{MinFit: minScore}
 	switch status {
-	case "", "enriched":
-		f.States = nil
+	case "":
+	case "enriched":
+		f.States = []domain.State{domain.Qualified, domain.Review, domain.Rejected}
 	case "converted":
 		f.Converted = true
 	default:
@@ -120,6 +122,9 @@ func (s *server) listProspects(ctx context.Context, in listInput) (ProspectPage,
 	c, err := s.Campaigns.Campaign(ctx, teamOf(ctx), in.CampaignID)
 	if err != nil {
 		return ProspectPage{}, err
+	}
+	if in.Status == string(domain.Failed) {
+		return s.listFailed(ctx, c, in)
 	}
 	shards := store.ListShards(c.Options.MaxProspects)
 	f := filterOf(in.Status, in.MinScore)
@@ -157,30 +162,55 @@ func prospectOf(l store.Listed) ProspectSummary {
 	}
 }
 
-// find returns a prospect's chunk, campaign and row.
-func (s *server) find(ctx context.Context, id string) (domain.Ref, domain.Campaign, domain.Row, error) {
+// found is a prospect's row as its run left it, and where that is.
+type found struct {
+	ref      domain.Ref
+	campaign domain.Campaign
+	row      domain.Row
+	lead     string // that a person made of it since
+}
+
+// now is the row as it stands today.
+func (f found) now() domain.Row {
+	row := f.row
+	if f.lead != "" && row.LeadID == "" {
+		row.State, row.LeadID, row.Reason = domain.Qualified, f.lead, "converted by a person; the run left it in state "+string(f.row.State)+": "+f.row.Reason
+	}
+	return row
+}
+
+// find returns a prospect of the caller's team.
+func (s *server) find(ctx context.Context, id string) (f found, err error) {
 	team := teamOf(ctx)
 	claim, err := s.Prospects.ProspectClaim(ctx, team, id)
 	if err != nil {
-		return domain.Ref{}, domain.Campaign{}, domain.Row{}, err
+		return f, err
 	}
-	ref := domain.Ref{Team: team, Campaign: claim.Campaign, Run: claim.Run, Chunk: claim.Chunk}
-	c, err := s.Campaigns.Campaign(ctx, team, claim.Campaign)
-	if err != nil {
-		return ref, c, domain.Row{}, err
+	f.ref = domain.Ref{Team: team, Campaign: claim.Campaign, Run: claim.Run, Chunk: claim.Chunk}
+	f.lead = claim.Lead
+	if f.campaign, err = s.Campaigns.Campaign(ctx, team, claim.Campaign); err != nil {
+		return f, err
 	}
-	rows, err := s.Prospects.Rows(ctx, team, store.StepKey(ref.Run, ref.Chunk, store.StepConverted))
+	rows, err := s.Prospects.Rows(ctx, team, store.StepKey(f.ref.Run, f.ref.Chunk, store.StepConverted))
+	if fault.Is(err, fault.NotFound) { // a lead is older than what is left of its run
+		name := claim.Chunk
+		if claim.Lead != "" {
+			name = id
+		}
+		rows, err = s.Prospects.Rows(ctx, team, store.LeadsKey(f.ref.Run, name))
+	}
 	if fault.Is(err, fault.NotFound) {
-		return ref, c, domain.Row{}, fault.New(fault.Conflict, "api.find", "the prospect is still being worked on; try again when its campaign has scored it")
+		rows, err = s.failedRows(ctx, f.ref)
 	}
 	if err != nil {
-		return ref, c, domain.Row{}, err
+		return f, err
 	}
 	i := slices.IndexFunc(rows, func(r domain.Row) bool { return r.Prospect.ID == id })
 	if i < 0 {
-		return ref, c, domain.Row{}, fault.New(fault.NotFound, "api.find", "no prospect has this id in your team; list a campaign's prospects to find it")
+		return f, fault.New(fault.NotFound, "api.find", "no prospect has this id in your team; list a campaign's prospects to find it")
 	}
-	return ref, c, rows[i], nil
+	f.row = rows[i]
+	return f, nil
 }
 
 // Converted answers a conversion.
@@ -191,10 +221,11 @@ type Converted struct {
 }
 
 func (s *server) convert(ctx context.Context, id string) (Converted, error) {
-	ref, c, row, err := s.find(ctx, id)
+	f, err := s.find(ctx, id)
 	if err != nil {
 		return Converted{}, err
 	}
+	ref, row := f.ref, f.row
 	switch row.State {
 	case domain.Duplicate, domain.Suppressed, domain.Failed:
 		return Converted{}, fault.New(fault.Conflict, "api.convert", "the prospect is "+string(row.State)+" ("+row.Reason+") and cannot become a lead")
@@ -224,8 +255,16 @@ func (s *server) convert(ctx context.Context, id string) (Converted, error) {
 	if held.ProspectID != id {
 		return Converted{}, fault.New(fault.Conflict, "api.convert", "the same person is a lead already, through prospect "+held.ProspectID)
 	}
-	if err := s.Prospects.MarkConverted(ctx, ref, store.ListShards(c.Options.MaxProspects), lead.Score, id, lead.ID); err != nil {
-		return Converted{}, err
+	if row.LeadID == "" { // else its run has counted it
+		if err := s.Prospects.SaveConversion(ctx, ref, id, row.State); err != nil {
+			return Converted{}, err
+		}
+		if err := s.Prospects.PutRows(ctx, ref.Team, store.LeadsKey(ref.Run, id), []domain.Row{row}); err != nil {
+			return Converted{}, err
+		}
+		if err := s.Prospects.MarkConverted(ctx, ref, store.ListShards(f.campaign.Options.MaxProspects), lead, row.Prospect); err != nil {
+			return Converted{}, err
+		}
 	}
 	out := Converted{LeadID: lead.ID, ProspectID: id, Message: "The prospect is a lead."}
 	for _, crm := range s.CRMs {

@@ -32,7 +32,7 @@ func API(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (la
 		return nil, err
 	}
 	handler := api.New(api.Options{
-		Campaigns: p.store, Prospects: p.store, Access: p.store, Machine: p.machine, Keys: p.secrets,
+		Campaigns: p.store, Prospects: p.store, Access: p.store, Team: p.store, Machine: p.machine, Keys: p.secrets,
 		StateMachine: p.conf.StateMachine, Queues: p.conf.Queues, Providers: all, Waterfall: p.conf.Waterfall, CRMs: p.conf.CRMs, Embedder: p.conf.Embedder,
 		NewID: uuid.NewString, Now: p.now, Log: p.log,
 	})

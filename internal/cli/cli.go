@@ -50,6 +50,9 @@ type commands struct {
 	Key   struct {
 		Create keyCreateCommand `cmd:"" help:"Create an API key for a deployed stack."`
 	} `cmd:"" help:"API keys."`
+	Team struct {
+		Budget teamBudgetCommand `cmd:"" help:"Set or show what a team may spend at providers in a month, in a deployed stack."`
+	} `cmd:"" help:"Teams."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -94,7 +94,19 @@ func TestAKilledDemoIsResumedWithoutLoss(t *testing.T) {
 		t.Fatalf("the demo was over before it could be killed: %s", printed.String())
 	}
 
-	got := demo(t, "--resume", "--state", state)
+	for flag, value := range map[string]string{"--prospects": "300", "--seed": "12", "--latency": "1s"} {
+		code, _, stderr := sluice(t, "demo", "--resume", "--state", state, flag, value)
+		if code != 2 || !strings.Contains(stderr, flag) || !strings.Contains(stderr, "leave it out") {
+			t.Errorf("--resume with another %s = %d: %s", flag, code, stderr)
+		}
+	}
+	got := demo(t, "--resume", "--state", state, "--seed", "11", "--cap", "500") // the same, and a cap that holds from now on
+	if got.Spend.CapMicroUSD != 500_000_000 {
+		t.Errorf("the cap after --resume --cap 500 is %d micro-dollars", got.Spend.CapMicroUSD)
+	}
+	if code, _, stderr := sluice(t, "demo", "--resume", "--state", state, "--cap", "600"); code != 6 || !strings.Contains(stderr, "has ended") {
+		t.Errorf("a cap for a run that has ended = %d: %s", code, stderr)
+	}
 	// Answers that were out when the worker died are not bought again, so up to
 	// eight rows may end without what they would have told; none is lost.
 	const out = 8
@@ -201,10 +213,14 @@ func TestAListIsScoredAndExplained(t *testing.T) {
 		t.Fatalf("run ended with %d: %s", code, stderr)
 	}
 	var result struct {
-		Rows map[string]any `json:"rows"`
+		Rows  map[string]any    `json:"rows"`
+		Files map[string]string `json:"files"`
 	}
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil {
 		t.Fatal(err)
+	}
+	if result.Files["leads"] != path("leads.csv") || result.Files["receipts"] != path("leads.receipts.jsonl.gz") || len(result.Files) != 6 {
+		t.Errorf("files = %v, want six, their names in lower case", result.Files)
 	}
 	want := map[string]any{
 		"in": 4.0, "qualified": 1.0, "review": 0.0, "rejected": 1.0, "duplicate": 1.0, "suppressed": 0.0, "failed": 1.0, "held": 0.0, "balanced": true,

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/messageai/sluice/internal/api"
 	"github.com/messageai/sluice/internal/domain"
@@ -28,6 +31,36 @@ type demoCommand struct {
 	Resume    bool          `help:"Continue the run that was interrupted last."`
 	State     string        `help:"Folder that outlives the process." placeholder:"DIR"`
 	Latency   time.Duration `default:"20ms" help:"How long simulated providers take to answer."`
+
+	given []string // flags of the command line
+}
+
+// AfterApply notes which flags were given: those of a run that is resumed are
+// decided already.
+func (d *demoCommand) AfterApply(k *kong.Context) error {
+	for _, p := range k.Path {
+		if p.Flag != nil {
+			d.given = append(d.given, p.Flag.Name)
+		}
+	}
+	return nil
+}
+
+// decided refuses a flag that would change a run which is resumed.
+func (d *demoCommand) decided(s session) error {
+	for _, flag := range []struct {
+		name      string
+		want, has any
+	}{
+		{"prospects", d.Prospects, s.Prospects},
+		{"seed", d.Seed, s.Seed},
+		{"latency", d.Latency, s.Latency},
+	} {
+		if slices.Contains(d.given, flag.name) && flag.want != flag.has {
+			return fault.New(fault.InvalidInput, "cli.resume", fmt.Sprintf("--%s cannot change on --resume, the run goes on with %v: leave it out, or start anew without --resume", flag.name, flag.has))
+		}
+	}
+	return nil
 }
 
 // session is what a demo must remember to be resumed.
@@ -111,6 +144,8 @@ func unfinished(s api.CampaignStatus) error {
 		return exitError{exitPartial, "the run finished, but not all of it: " + s.Reason}
 	case domain.RunFailed:
 		return exitError{exitFailure, "the run failed: " + s.Reason}
+	case domain.RunCancelled:
+		return exitError{exitFailure, "the run was cancelled: " + s.Reason}
 	case domain.RunCompleted, domain.RunRunning:
 	}
 	return nil
@@ -146,15 +181,10 @@ func parseCap(text string) (float64, error) {
 	return amount.Dollars(), nil
 }
 
-// goOn resumes a run that was paused; one that was killed goes on by itself.
+// goOn resumes a run that was paused; one that was killed goes on by itself. A
+// new cap holds in either case.
 func (d *demoCommand) goOn(ctx context.Context, c client, s session) error {
-	var status api.CampaignStatus
-	if err := c.call(ctx, "GET", "/api/v1/prospecting/campaigns/"+s.CampaignID, nil, &status); err != nil {
-		return err
-	}
-	if status.Status != string(domain.RunPaused) {
-		return nil
-	}
+	path := "/api/v1/prospecting/campaigns/" + s.CampaignID
 	change := api.CampaignChange{Status: string(domain.RunRunning)}
 	if d.Cap != "" {
 		limit, err := parseCap(d.Cap)
@@ -162,8 +192,13 @@ func (d *demoCommand) goOn(ctx context.Context, c client, s session) error {
 			return err
 		}
 		change.CapUSD = &limit
+		return c.call(ctx, "PATCH", path, change, nil)
 	}
-	return c.call(ctx, "PATCH", "/api/v1/prospecting/campaigns/"+s.CampaignID, change, nil)
+	var status api.CampaignStatus
+	if err := c.call(ctx, "GET", path, nil, &status); err != nil || status.Status != string(domain.RunPaused) {
+		return err
+	}
+	return c.call(ctx, "PATCH", path, change, nil)
 }
 
 // session reads the interrupted session, or describes a new one.
@@ -178,7 +213,7 @@ func (d *demoCommand) session(dir string) (session, error) {
 		if err != nil || s.CampaignID == "" {
 			return s, fault.New(fault.NotFound, "cli.resume", "there is no interrupted demo in "+dir+"; start one with \"sluice demo\"")
 		}
-		return s, nil
+		return s, d.decided(s)
 	}
 	if d.Prospects < 1 || d.Prospects > domain.MaxProspectsLimit {
 		return s, fault.New(fault.InvalidInput, "cli.demo", "--prospects must be between 1 and 1000000")

@@ -126,6 +126,7 @@ func TestWhichStatesAreAnEnd(t *testing.T) {
 	}
 	for s, want := range map[domain.RunStatus]bool{
 		domain.RunRunning: false, domain.RunPaused: false, domain.RunCompleted: true, domain.RunPartial: true, domain.RunFailed: true,
+		domain.RunCancelled: true,
 	} {
 		if s.Ended() != want {
 			t.Errorf("%s: ended %t, want %t", s, s.Ended(), want)
@@ -142,6 +143,21 @@ func TestThresholdsAreInclusive(t *testing.T) {
 		if got := d.State(score); got != want {
 			t.Errorf("%g is %s, want %s", score, got, want)
 		}
+	}
+}
+
+func TestAnybodyToContactIsAPerson(t *testing.T) {
+	t.Parallel()
+	for want, p := range map[bool]domain.Prospect{
+		false: {Company: domain.Company{Name: "X", Domain: "x.example", Phone: "+1"}},
+		true:  {Person: domain.Person{ProfileURL: "https://p.example/ann"}},
+	} {
+		if p.HasPerson() != want {
+			t.Errorf("%+v has a person: %t, want %t", p, p.HasPerson(), want)
+		}
+	}
+	if !(domain.Prospect{Contact: domain.Contact{Email: "a@x.example"}}).HasPerson() || !(domain.Prospect{Person: domain.Person{LastName: "Lee"}}).HasPerson() {
+		t.Error("an address or a name is nobody")
 	}
 }
 
@@ -163,8 +179,17 @@ func campaign() domain.Campaign {
 
 func TestCampaignsThatCannotRunSayWhatToDo(t *testing.T) {
 	t.Parallel()
-	if err := campaign().Validate(); err != nil {
-		t.Fatalf("a good campaign: %v", err)
+	for _, review := range []float64{0, 0.6, 0.75} { // zero: nobody is rejected
+		c := campaign()
+		c.Options.Thresholds.Review = review
+		if err := c.Validate(); err != nil {
+			t.Fatalf("a good campaign with review at %g: %v", review, err)
+		}
+	}
+	free := campaign()
+	free.Options.Cap = 0
+	if err := free.Validate(); err != nil {
+		t.Errorf("a campaign that asks nobody for money: %v", err)
 	}
 	for want, change := range map[string]func(*domain.Campaign){
 		"name":         func(c *domain.Campaign) { c.Name = "" },
@@ -177,8 +202,7 @@ func TestCampaignsThatCannotRunSayWhatToDo(t *testing.T) {
 		"review":       func(c *domain.Campaign) { c.Options.Thresholds.Review = 0.9 },
 		"threshold":    func(c *domain.Campaign) { c.Options.Thresholds.Convert = math.NaN() },
 		"review thr":   func(c *domain.Campaign) { c.Options.Thresholds.Review = math.NaN() },
-		"capUsd":       func(c *domain.Campaign) { c.Options.Cap = 0 },
-		"cap is zero":  func(c *domain.Campaign) { c.Options.Cap = -1 },
+		"capUsd":       func(c *domain.Campaign) { c.Options.Cap = -1 },
 	} {
 		c := campaign()
 		change(&c)

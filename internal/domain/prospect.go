@@ -3,6 +3,8 @@ package domain
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -110,6 +112,24 @@ func ID(prefix string, parts ...string) string {
 // gives the same prospect.
 func ProspectID(team, source, profileID string) string {
 	return ID("p_", team, source, profileID)
+}
+
+// HasPerson reports whether a person is known whom one could contact. Without
+// one the prospect is a company only.
+func (p Prospect) HasPerson() bool {
+	return p.Person.Name() != "" || p.Person.ProfileURL != "" || p.Contact.Email != ""
+}
+
+// ClaimIDs are the ids under which a prospect is claimed within a team: its own
+// and, for a company, that of the person whom another provider found there.
+func (p Prospect) ClaimIDs(team string) []string {
+	ids := []string{p.ID}
+	for _, provider := range slices.Sorted(maps.Keys(p.Refs)) {
+		if provider != p.Source {
+			ids = append(ids, ProspectID(team, provider, p.Refs[provider]))
+		}
+	}
+	return ids
 }
 
 // LeadID is the identity of the person behind a prospect within a team: by

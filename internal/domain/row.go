@@ -26,6 +26,15 @@ const (
 // Final reports whether a row in this state is done with.
 func (s State) Final() bool { return s != Queued && s != InWork && s != Held }
 
+// Abandoned is the state of a row whose chunk is given up: what had an end keeps
+// it, and qualified is an end only once it is a lead.
+func (s State) Abandoned() State {
+	if !s.Final() || s == Qualified {
+		return Failed
+	}
+	return s
+}
+
 // Row is one prospect on its way through a run.
 type Row struct {
 	Prospect Prospect `json:"prospect"`

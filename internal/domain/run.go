@@ -37,7 +37,8 @@ type Options struct {
 	Cap          money.Micro `json:"cap"` // the most that one run may spend at providers
 }
 
-// Thresholds turn a fit score into a state.
+// Thresholds turn a fit score into a state. They mean what they say: a review
+// threshold of zero rejects nobody.
 type Thresholds struct {
 	Convert float64 `json:"convert"` // at or above: qualified
 	Review  float64 `json:"review"`  // at or above, below Convert: review
@@ -45,6 +46,15 @@ type Thresholds struct {
 
 // DefaultThresholds are used by a campaign without its own.
 func DefaultThresholds() Thresholds { return Thresholds{Convert: 0.75, Review: 0.60} }
+
+// Validate reports thresholds that cannot be meant, as a fault InvalidInput.
+func (t Thresholds) Validate() error {
+	if !(t.Convert > 0 && t.Convert <= 1) || !(t.Review >= 0 && t.Review <= t.Convert) {
+		return fault.New(fault.InvalidInput, "domain.thresholds",
+			"the conversion threshold (minMatchScore) must be above 0 and at most 1, the review threshold (reviewScore) between 0 and that")
+	}
+	return nil
+}
 
 // State returns the state of a row with this fit score.
 func (t Thresholds) State(score float64) State {
@@ -63,7 +73,6 @@ const MaxProspectsLimit = 1_000_000
 // Validate reports the first thing that makes the campaign unusable.
 func (c Campaign) Validate() error {
 	bad := func(message string) error { return fault.New(fault.InvalidInput, "domain.campaign", message) }
-	t := c.Options.Thresholds
 	switch {
 	case c.Name == "":
 		return bad("the campaign has no name")
@@ -73,12 +82,10 @@ func (c Campaign) Validate() error {
 		return bad("platforms is empty: name at least one source, for example \"apollo\"")
 	case c.Options.MaxProspects < 1 || c.Options.MaxProspects > MaxProspectsLimit:
 		return bad("options.maxProspects must be between 1 and 1000000")
-	case !(t.Convert > 0 && t.Convert <= 1) || !(t.Review >= 0 && t.Review <= t.Convert):
-		return bad("options.minMatchScore must be above 0 and at most 1, and the review threshold at most that")
-	case c.Options.Cap <= 0:
-		return bad("the spending cap is zero, so no provider could be asked: set options.capUsd to the most that a run may cost")
+	case c.Options.Cap < 0: // zero is a run that asks nobody for money
+		return bad("the spending cap is below zero: set options.capUsd to the most that a run may cost")
 	}
-	return nil
+	return c.Options.Thresholds.Validate()
 }
 
 // RunStatus is where a run stands.

@@ -37,7 +37,7 @@ func newBatch() *batch {
 type judge struct {
 	reader     *reader
 	profile    *scoring.Profile
-	thresholds scoring.Thresholds
+	thresholds domain.Thresholds
 	lens       *scoring.Lens
 	embedder   *lexical.Embedder
 	kept       []int // columns of the input that are written again
@@ -109,21 +109,19 @@ func (w *worker) score(it *item) {
 	receipt := scoring.Score(p, w.profile, sem, w.reader.now)
 	q := quality.Score(p, w.reader.now)
 	it.row.Score, it.row.Quality = &receipt, &q
-	it.row.State = scoring.Decide(receipt, w.thresholds)
+	state, why := scoring.Decide(p, receipt, w.thresholds)
 	reasons := scoring.Reasons(receipt)
-	it.row.Reason = strings.Join(reasons[:min(2, len(reasons))], "; ")
-	if it.row.State == domain.Review && receipt.Score >= w.thresholds.Convert {
-		it.row.Reason = "Too little is known to qualify it (" + percent(receipt.Confidence) + " of the score). " + it.row.Reason
+	it.row.State, it.row.Reason = state, strings.Join(reasons[:min(2, len(reasons))], "; ")
+	if why != "" {
+		it.row.Reason = why + ". " + it.row.Reason
 	}
 }
-
-func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 0, 64) + " %" }
 
 func (w *worker) fillCells(it *item) {
 	w.cells = w.cells[:0]
 	for _, i := range w.kept {
 		if i < len(it.rec.fields) {
-			w.cells = append(w.cells, it.rec.fields[i])
+			w.cells = append(w.cells, guarded(it.rec.fields[i]))
 		} else {
 			w.cells = append(w.cells, "")
 		}
@@ -151,11 +149,26 @@ func (w *worker) fillCells(it *item) {
 
 func fixed(x float64) string { return strconv.FormatFloat(x, 'f', 3, 64) }
 
-// guarded keeps a spreadsheet from running a cell as a formula (OWASP, "CSV
-// injection"). Only our own columns are guarded: the user's stay as they came.
+// formula are the first characters that make a spreadsheet run a cell.
+const formula = "=+-@\t\r"
+
+// guarded keeps a spreadsheet from running a cell as a formula, with an
+// apostrophe in front (OWASP, "CSV injection"). A negative number is none.
 func guarded(s string) string {
-	if s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0 {
-		return "'" + s
+	if s == "" || strings.IndexByte(formula, s[0]) < 0 || s[0] == '-' && isNumber(s[1:]) {
+		return s
+	}
+	return "'" + s
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789.,") == ""
+}
+
+// unguarded takes the apostrophe of [guarded] off a cell that is read again.
+func unguarded(s string) string {
+	if len(s) > 1 && s[0] == '\'' && strings.IndexByte(formula, s[1]) >= 0 {
+		return s[1:]
 	}
 	return s
 }

@@ -29,7 +29,12 @@ const receiptsEnding = ".receipts.jsonl.gz"
 // Files are the paths that a run wrote. Every one is written by every run, if
 // only with its heading, so that none is left over from an earlier one.
 type Files struct {
-	Leads, Review, Rejected, Duplicates, Bad, Receipts string
+	Leads      string `json:"leads"`
+	Review     string `json:"review"`
+	Rejected   string `json:"rejected"`
+	Duplicates string `json:"duplicates"`
+	Bad        string `json:"bad"`
+	Receipts   string `json:"receipts"`
 }
 
 func filesFor(out string) Files {

@@ -26,7 +26,7 @@ type Options struct {
 	Out string
 	// Map chooses columns by field ([Fields]) where their names do not say it.
 	Map        map[string]string
-	Thresholds scoring.Thresholds
+	Thresholds domain.Thresholds // zero: the defaults
 	// Country is where phone numbers without country code belong if their row
 	// does not say; "" leaves them unread.
 	Country string
@@ -60,6 +60,9 @@ type Result struct {
 // fault InvalidInput whose message says what to do. If Run fails, no file was
 // written or changed.
 func Run(ctx context.Context, opts Options) (Result, error) {
+	if opts.Thresholds == (domain.Thresholds{}) {
+		opts.Thresholds = domain.DefaultThresholds()
+	}
 	if err := opts.validate(); err != nil {
 		return Result{}, err
 	}
@@ -81,9 +84,8 @@ func Run(ctx context.Context, opts Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	thresholds := opts.Thresholds.OrDefault()
 	j := &judge{
-		reader: newReader(f, opts.Country, opts.Now), profile: profile.WithThresholds(thresholds), thresholds: thresholds,
+		reader: newReader(f, opts.Country, opts.Now), profile: profile.WithThresholds(opts.Thresholds), thresholds: opts.Thresholds,
 		lens: lens, embedder: embedder, delim: f.delim,
 	}
 	result := Result{Files: filesFor(opts.Out), Columns: map[string]string{}, Unmapped: f.columns.unmapped, Model: embedder.Model()}
@@ -94,7 +96,7 @@ func Run(ctx context.Context, opts Options) (Result, error) {
 	var names []string
 	for i, h := range f.header {
 		if !strings.HasPrefix(strings.ToLower(h), Prefix) { // of an earlier run: replaced by ours
-			j.kept, names = append(j.kept, i), append(names, h)
+			j.kept, names = append(j.kept, i), append(names, guarded(h))
 		}
 	}
 	out, err := createOutputs(result.Files)

@@ -109,7 +109,7 @@ func TestRun(t *testing.T) {
 		dup[0]["sluice_reason"] != "same name and company domain as line 2" || dup[0]["Note"] != "again" {
 		t.Errorf("duplicates: %v", dup)
 	}
-	if rejected := table(t, got.Files.Rejected, ','); len(rejected) != 1 || rejected[0]["Note"] != `=HYPERLINK("x")` || rejected[0]["sluice_problems"] != "phone is not valid" {
+	if rejected := table(t, got.Files.Rejected, ','); len(rejected) != 1 || rejected[0]["Note"] != `'=HYPERLINK("x")` || rejected[0]["sluice_problems"] != "phone is not valid" {
 		t.Errorf("rejected: %v", rejected)
 	}
 	review := table(t, got.Files.Review, ',')
@@ -129,6 +129,23 @@ func TestRun(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"Note"}, got.Unmapped); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What is unknown neither rejects a row nor makes a lead of it.
+func TestWhatIsUnknownWaitsForALook(t *testing.T) {
+	t.Parallel()
+	const list = "First Name,Last Name,Title,Company,Domain,Country,Company Country,Industry,Employees,Annual Revenue,Description\n" +
+		",,,Acme,acme.example,,United States,Software,300,$20M,DevOps automation for engineering teams\n" +
+		"Ann,Lee,,,,,,,,,\n"
+	got, err := listing.Run(t.Context(), options(t, list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	review := table(t, got.Files.Review, ',')
+	if len(review) != 2 || !strings.HasPrefix(review[0]["sluice_reason"], "No person found yet") ||
+		!strings.HasPrefix(review[1]["sluice_reason"], "Nothing is known yet") || !strings.Contains(review[1]["sluice_missing"], "person.title") {
+		t.Errorf("%+v; for review are %v, want both rows with a reason", got.Counts, review)
 	}
 }
 
@@ -367,6 +384,46 @@ func TestOwnOutputAsInput(t *testing.T) {
 	a, b := table(t, first.Files.Leads, ','), table(t, second.Files.Leads, ',')
 	if len(a) != len(b) || len(a[0]) != len(b[0]) || a[0]["sluice_score"] != b[0]["sluice_score"] {
 		t.Errorf("scored again: %v and %v", a, b)
+	}
+}
+
+// No cell of ours runs as a formula, whoever wrote it: not the user's cells nor
+// the names of columns. Negative numbers are none, and what was guarded is read
+// again as it was.
+func TestNoCellIsAFormula(t *testing.T) {
+	t.Parallel()
+	const list = "email,title,country,industry,phone,=cmd,note,balance\n" +
+		"ann@x.example,CTO,United States,Software,+1 415 555 2671,@SUM(A1),\"=HYPERLINK(\"\"http://x\"\")\",-12.50\n" +
+		"bob@y.example,=CTO,United States,Software,,+cmd,\"\t=1+1\",-1+cmd\n"
+	first, err := listing.Run(t.Context(), options(t, list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := options(t, "")
+	again.Input, again.InputPath = nil, first.Files.Leads
+	second, err := listing.Run(t.Context(), again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, files := range []listing.Files{first.Files, second.Files} {
+		for _, path := range []string{files.Leads, files.Review, files.Rejected, files.Duplicates, files.Bad} {
+			for _, row := range table(t, path, ',') {
+				for name, cell := range row {
+					for _, text := range []string{name, cell} {
+						if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) && text != "-12.50" {
+							t.Errorf("%s has the cell %q, which a spreadsheet runs", filepath.Base(path), text)
+						}
+					}
+				}
+			}
+		}
+	}
+	if first.Counts.Qualified != 2 || second.Counts.Qualified != 2 {
+		t.Fatalf("%+v and then %+v, want two leads each", first.Counts, second.Counts)
+	}
+	ann := table(t, second.Files.Leads, ',')[0]
+	if ann["balance"] != "-12.50" || ann["phone"] != "'+1 415 555 2671" || ann["sluice_phone"] != "'+14155552671" || ann["note"] != `'=HYPERLINK("http://x")` {
+		t.Errorf("read again, the row is %v", ann)
 	}
 }
 

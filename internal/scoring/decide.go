@@ -4,66 +4,37 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 )
 
-// Thresholds decide what becomes of a prospect. A zero field means its default.
-type Thresholds struct {
-	Convert float64 `json:"convert,omitempty"` // qualified at or above; default 0.75
-	Review  float64 `json:"review,omitempty"`  // a person looks at or above; default 0.60, at most Convert
-	// Confidence is the share of the score that must rest on known values
-	// before anything is converted without a person; default 0.50. Below it a
-	// high score goes to review: one matching field is no lead.
-	Confidence float64 `json:"confidence,omitempty"`
-}
+// leastConfidence is the share of the score that must rest on known values
+// before anything is converted without a person's look: one matching field is
+// no lead.
+const leastConfidence = 0.50
 
-// OrDefault fills in the defaults.
-func (t Thresholds) OrDefault() Thresholds {
-	if t.Convert == 0 {
-		t.Convert = 0.75
-	}
-	if t.Review == 0 {
-		t.Review = 0.60
-	}
-	if t.Confidence == 0 {
-		t.Confidence = 0.50
-	}
-	t.Review = min(t.Review, t.Convert)
-	return t
-}
-
-// Validate reports thresholds outside 0..1 and a review threshold above that of
-// conversion.
-func (t Thresholds) Validate() error {
-	for _, v := range [...]float64{t.Convert, t.Review, t.Confidence} {
-		if !(v >= 0 && v <= 1) {
-			return fault.New(fault.InvalidInput, "scoring.thresholds", "a threshold must lie between 0 and 1")
-		}
-	}
-	if t.Convert != 0 && t.Review > t.Convert {
-		return fault.New(fault.InvalidInput, "scoring.thresholds", "the review threshold is above the conversion threshold; lower it")
-	}
-	return nil
-}
-
-// Decide returns the state that a receipt leads to: Qualified, Review or Rejected.
-func Decide(r domain.Receipt, t Thresholds) domain.State {
-	t = t.OrDefault()
+// Decide returns the state that a prospect's receipt leads to, Qualified, Review
+// or Rejected, and why, if it is not for the score alone. What is unknown never
+// rejects a prospect and never qualifies one.
+func Decide(p domain.Prospect, r domain.Receipt, t domain.Thresholds) (state domain.State, why string) {
+	state = t.State(r.Score)
 	switch {
-	case r.Score >= t.Convert && r.Confidence >= t.Confidence:
-		return domain.Qualified
-	case r.Score >= t.Review:
-		return domain.Review
+	case r.Confidence == 0:
+		return domain.Review, "Nothing is known yet of what the ICP asks for: " + strings.Join(r.Unknown, ", ")
+	case state != domain.Rejected && !p.HasPerson():
+		return domain.Review, "No person found yet: the score is of the company alone"
+	case state == domain.Qualified && r.Confidence < leastConfidence:
+		return domain.Review, "Too little is known to qualify it (" + strconv.FormatFloat(100*r.Confidence, 'f', 0, 64) + " % of the score)"
 	}
-	return domain.Rejected
+	return state, ""
 }
 
 // Hopeless reports whether a prospect cannot reach review however its unknown
 // fields turn out, so that no money should be spent on it.
-func Hopeless(r domain.Receipt, t Thresholds) bool { return r.Upper < t.OrDefault().Review }
+func Hopeless(r domain.Receipt, t domain.Thresholds) bool { return r.Upper < t.Review }
 
 // Compare orders two receipts by score, like [cmp.Compare]. Scores that were
 // computed by other rules, for another ICP or with another embedding model are

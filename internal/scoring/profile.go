@@ -57,7 +57,7 @@ type Profile struct {
 	icpID      string
 	icpVersion int
 	criteria   []criterion
-	thresholds Thresholds
+	thresholds domain.Thresholds
 	ignored    []string
 
 	titles      []wantedTitle
@@ -89,7 +89,7 @@ func Compile(icp domain.ICP) (*Profile, error) {
 		return nil, fmt.Errorf("compile ICP: %w", err)
 	}
 	p := &Profile{
-		icpID: icp.ID, icpVersion: icp.Version, thresholds: Thresholds{}.OrDefault(),
+		icpID: icp.ID, icpVersion: icp.Version, thresholds: domain.DefaultThresholds(),
 		industries: map[string]bool{}, otherLabels: map[string]bool{}, triggers: map[string]bool{},
 	}
 	if icp.Demographics.AgeRange != "" {
@@ -183,9 +183,9 @@ func weigh(icp domain.ICP, wanted map[string]string) []criterion {
 
 // WithThresholds returns the profile with a campaign's thresholds, which decide
 // what a receipt's Nearest leads to.
-func (p *Profile) WithThresholds(t Thresholds) *Profile {
+func (p *Profile) WithThresholds(t domain.Thresholds) *Profile {
 	q := *p
-	q.thresholds = t.OrDefault()
+	q.thresholds = t
 	return &q
 }
 

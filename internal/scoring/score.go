@@ -145,8 +145,7 @@ func (p *Profile) unknown(criteria []domain.Criterion) []string {
 // Nearest returns the smallest change of a single criterion that lifts the
 // receipt over the next threshold; nil if it is above all of them or if no
 // single change suffices.
-func Nearest(r domain.Receipt, t Thresholds) *domain.Change {
-	t = t.OrDefault()
+func Nearest(r domain.Receipt, t domain.Thresholds) *domain.Change {
 	threshold := t.Review
 	if r.Score >= t.Review {
 		threshold = t.Convert

@@ -105,11 +105,12 @@ func TestTrueMatchesAndNearMisses(t *testing.T) {
 		{"Head of People", "Cloud Computing", "Canada", 0.3, 0.70, domain.Review},
 		{"Nurse Manager", "Hospital & Health Care", "Japan", 0, 0.45, domain.Rejected},
 	} {
-		r := b.score(full(c.title, c.industry, c.country))
+		p := full(c.title, c.industry, c.country)
+		r := b.score(p)
 		if r.Score < c.low || r.Score >= c.high+1e-9 || c.high < 1 && r.Score >= c.high {
 			t.Errorf("%s in %s: %.3f, want %.2f..%.2f", c.title, c.industry, r.Score, c.low, c.high)
 		}
-		if got := scoring.Decide(r, scoring.Thresholds{}); got != c.state {
+		if got, _ := scoring.Decide(p, r, domain.DefaultThresholds()); got != c.state {
 			t.Errorf("%s in %s: %s (%.3f), want %s", c.title, c.industry, got, r.Score, c.state)
 		}
 	}
@@ -154,24 +155,27 @@ func TestReceiptOfAFullMatch(t *testing.T) {
 func TestUnknownIsNotZero(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, sampleICP(t))
-	p := domain.Prospect{Source: "csv", Person: domain.Person{Title: "CTO"}}
+	p := domain.Prospect{Source: "csv", Person: domain.Person{FirstName: "Ada", Title: "CTO"}}
 	r := b.score(p)
 	if r.Score < 0.9 || r.Confidence > 0.5 || r.Upper < r.Score {
 		t.Errorf("score %.3f, confidence %.3f, upper %.3f", r.Score, r.Confidence, r.Upper)
 	}
-	if got := scoring.Decide(r, scoring.Thresholds{}); got != domain.Review {
-		t.Errorf("a title alone is %s, want review", got)
+	if got, why := scoring.Decide(p, r, domain.DefaultThresholds()); got != domain.Review || !strings.HasPrefix(why, "Too little is known") {
+		t.Errorf("a title alone is %s (%s), want review", got, why)
 	}
 	want := []string{"signals", "company.industry", "person.country", "company.employees", "company.country", "company.revenueUsd"}
 	if diff := cmp.Diff(want, r.Unknown); diff != "" {
 		t.Errorf("unknown, most valuable first: %s", diff)
 	}
 	empty := b.score(domain.Prospect{})
-	if empty.Score != 0 || empty.Confidence != 0 || math.Abs(empty.Upper-1) > 1e-12 || scoring.Hopeless(empty, scoring.Thresholds{}) {
+	if empty.Score != 0 || empty.Confidence != 0 || math.Abs(empty.Upper-1) > 1e-12 || scoring.Hopeless(empty, domain.DefaultThresholds()) {
 		t.Errorf("nothing known: score %v confidence %v upper %v", empty.Score, empty.Confidence, empty.Upper)
 	}
+	if got, why := scoring.Decide(domain.Prospect{Person: domain.Person{FirstName: "Ada"}}, empty, domain.DefaultThresholds()); got != domain.Review || !strings.Contains(why, "person.title") {
+		t.Errorf("nothing known is %s (%s), want review and what to find out", got, why)
+	}
 	hopeless := b.score(full("Nurse", "Restaurants", "Japan"))
-	if !scoring.Hopeless(hopeless, scoring.Thresholds{}) {
+	if !scoring.Hopeless(hopeless, domain.DefaultThresholds()) {
 		t.Errorf("a nurse in a restaurant may still qualify: upper %.3f", hopeless.Upper)
 	}
 }
@@ -212,7 +216,7 @@ func TestNearestChangeCrossesTheThreshold(t *testing.T) {
 	found := 0
 	for range 3000 {
 		r := b.score(randomProspect(rng))
-		change := scoring.Nearest(r, scoring.Thresholds{})
+		change := scoring.Nearest(r, domain.DefaultThresholds())
 		if diff := cmp.Diff(change, r.Nearest); diff != "" {
 			t.Fatal(diff)
 		}
@@ -356,31 +360,39 @@ func TestCompile(t *testing.T) {
 
 func TestThresholds(t *testing.T) {
 	t.Parallel()
-	r := func(score, confidence float64) domain.Receipt {
-		return domain.Receipt{Score: score, Confidence: confidence}
-	}
+	usual := domain.DefaultThresholds()
+	ann := domain.Prospect{Person: domain.Person{FirstName: "Ann"}}
+	firm := domain.Prospect{Company: domain.Company{Name: "X", Domain: "x.example"}}
 	for _, c := range []struct {
-		r    domain.Receipt
-		t    scoring.Thresholds
-		want domain.State
+		p                 domain.Prospect
+		score, confidence float64
+		t                 domain.Thresholds
+		want              domain.State
+		why               string
 	}{
-		{r(0.75, 1), scoring.Thresholds{}, domain.Qualified},
-		{r(math.Nextafter(0.75, 0), 1), scoring.Thresholds{}, domain.Review},
-		{r(0.60, 1), scoring.Thresholds{}, domain.Review},
-		{r(0.5999, 1), scoring.Thresholds{}, domain.Rejected},
-		{r(0.99, 0.3), scoring.Thresholds{}, domain.Review},
-		{r(0.55, 1), scoring.Thresholds{Convert: 0.5}, domain.Qualified},
-		{r(0.45, 1), scoring.Thresholds{Convert: 0.5}, domain.Rejected},
-		{r(0.45, 1), scoring.Thresholds{Convert: 0.5, Review: 0.4}, domain.Review},
+		{ann, 0.75, 1, usual, domain.Qualified, ""},
+		{ann, math.Nextafter(0.75, 0), 1, usual, domain.Review, ""},
+		{ann, 0.60, 1, usual, domain.Review, ""},
+		{ann, 0.5999, 1, usual, domain.Rejected, ""},
+		{ann, 0.99, 0.3, usual, domain.Review, "Too little"},
+		{ann, 0.99, 0.5, usual, domain.Qualified, ""},
+		{ann, 0.55, 1, domain.Thresholds{Convert: 0.5, Review: 0.5}, domain.Qualified, ""},
+		{ann, 0.45, 1, domain.Thresholds{Convert: 0.5, Review: 0.5}, domain.Rejected, ""},
+		{ann, 0.45, 1, domain.Thresholds{Convert: 0.5, Review: 0.4}, domain.Review, ""},
+		{ann, 0, 1, domain.Thresholds{Convert: 0.5}, domain.Review, ""}, // zero is zero, not the default
+		{ann, 0, 0, usual, domain.Review, "Nothing is known"},
+		{firm, 1, 0.8, usual, domain.Review, "No person"},
+		{firm, 0.65, 0.2, usual, domain.Review, "No person"},
+		{firm, 0.1, 0.8, usual, domain.Rejected, ""},
+		{domain.Prospect{Contact: domain.Contact{Email: "a@x.example"}}, 0.9, 1, usual, domain.Qualified, ""},
 	} {
-		if got := scoring.Decide(c.r, c.t); got != c.want {
-			t.Errorf("Decide(%v, %+v) = %s, want %s", c.r.Score, c.t, got, c.want)
+		got, why := scoring.Decide(c.p, domain.Receipt{Score: c.score, Confidence: c.confidence}, c.t)
+		if got != c.want || !strings.HasPrefix(why, c.why) || (why == "") != (c.why == "") {
+			t.Errorf("Decide(%v, known %v, %+v) = %s (%s), want %s (%s)", c.score, c.confidence, c.t, got, why, c.want, c.why)
 		}
 	}
-	for _, bad := range []scoring.Thresholds{{Convert: 1.5}, {Convert: math.NaN()}, {Convert: 0.5, Review: 0.6}, {Confidence: -1}} {
-		if fault.KindOf(bad.Validate()) != fault.InvalidInput {
-			t.Errorf("%+v was accepted", bad)
-		}
+	if scoring.Hopeless(domain.Receipt{}, domain.Thresholds{Convert: 1}) {
+		t.Error("a prospect is hopeless where the review threshold is zero")
 	}
 }
 

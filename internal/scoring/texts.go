@@ -7,9 +7,21 @@ import (
 	"github.com/messageai/sluice/internal/normalize"
 )
 
-// maxText bounds a prospect's text, in bytes: embedders charge by length, and
+// MaxText bounds a prospect's text, in bytes: embedders charge by length, and
 // what matters stands at the front.
-const maxText = 1500
+const MaxText = 1500
+
+// MostTokens is the most tokens that an embedder can count in texts. A
+// tokenizer that pairs bytes makes at most one token of each byte, and scripts
+// that it has not learnt come close to that: Chinese has two tokens for three
+// bytes, rare scripts one for each.
+func MostTokens(texts []string) float64 {
+	sum := 0
+	for _, t := range texts {
+		sum += len(t)
+	}
+	return float64(sum)
+}
 
 // ProspectText returns the text of a prospect to embed: role, company, signals.
 // No names and no contact data leave the house with it. "" if there is nothing
@@ -17,7 +29,7 @@ const maxText = 1500
 func ProspectText(p domain.Prospect) string {
 	var b strings.Builder
 	line := func(s string) {
-		if s = normalize.Clean(s); s == "" || b.Len() >= maxText {
+		if s = normalize.Clean(s); s == "" || b.Len() >= MaxText {
 			return
 		}
 		if b.Len() > 0 {
@@ -39,10 +51,7 @@ func ProspectText(p domain.Prospect) string {
 		line(p.Signals[i].Text)
 	}
 	text := b.String()
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "")
-	}
-	return text
+	return strings.ToValidUTF8(text[:min(len(text), MaxText)], "") // JSON would make three bytes of a broken one
 }
 
 // Text is a text of an ICP and the criterion that is compared with it.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/messageai/sluice/internal/domain"
 )
@@ -14,8 +15,9 @@ import (
 // prospectLife is how long an unconverted prospect is kept.
 const prospectLife = 90 * 24 * time.Hour
 
-// Claim says which chunk of which run discovered a prospect first.
-type Claim struct{ Run, Campaign, Chunk string }
+// Claim says which chunk of which run discovered a prospect first, and which
+// lead a person made of it later: "" if nobody did.
+type Claim struct{ Run, Campaign, Chunk, Lead string }
 
 // ClaimProspect makes (team, source, profile) unique across all campaigns: the
 // first claim wins and stays. It returns the claim that holds, which is the
@@ -36,6 +38,22 @@ func (s *Store) ClaimProspect(ctx context.Context, ref domain.Ref, prospectID st
 		return Claim{Run: textOf(old, "run"), Campaign: textOf(old, "campaign"), Chunk: textOf(old, "chunk")}, nil
 	}
 	return Claim{}, failure("store.claim_prospect", err)
+}
+
+// KeepClaims lets the claims of a chunk's leads outlive those of prospects: a
+// person who is a lead is not discovered, and paid for, again.
+func (s *Store) KeepClaims(ctx context.Context, ref domain.Ref, prospectIDs []string) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for _, id := range prospectIDs {
+		g.Go(func() error {
+			it := key(claimKey(ref.Team, id), "CLAIM")
+			it["run"], it["campaign"], it["chunk"] = str(ref.Run), str(ref.Campaign), str(ref.Chunk)
+			_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.opts.Prospects, Item: it})
+			return err
+		})
+	}
+	return failure("store.keep_claims", g.Wait())
 }
 
 func claimKey(team, prospectID string) string { return "CLAIM#" + team + "#" + prospectID }

@@ -12,7 +12,7 @@
 //	  CAMPAIGN#<t>#<id>             RUN#<run>              run, its status and totals
 //	  LEAD#<t>#<lead>               LEAD                   lead
 //
-//	prospects  90 days (attribute ttl)
+//	prospects  90 days (attribute ttl); what belongs to a lead stays
 //	  CLAIM#<t>#<prospect>          CLAIM                  who discovered it: run, chunk
 //	  LIST#<t>#<campaign>#<shard>   <inverse score>#<id>   the prospect as a screen lists it
 //
@@ -36,7 +36,10 @@
 //	runs/<run>/profile              ICP, calibration, thresholds: what scoring needs
 //	runs/<run>/chunks/<chunk>       rows as discovered; one object is one child execution
 //	runs/<run>/work/<chunk>/<step>  rows after each step
+//	runs/<run>/work/<chunk>/meaning similarities that were paid for, until they are in the receipts
 //	runs/<run>/push/<crm>/<chunk>   push receipts
+//	leads/<run>/<chunk>             rows of its leads, kept when runs/ is deleted after 90 days
+//	leads/<run>/<prospect>          the same of a lead that a person made
 //
 // Rows are in CBOR, everything else in JSON; both are compressed before they are
 // sealed.

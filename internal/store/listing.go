@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,10 +37,48 @@ type Listed struct {
 	FoundAt    time.Time    `json:"d"`
 }
 
-// sortKey puts better scores first: queries read upwards.
-func sortKey(fit float64, id string) string {
-	return fmt.Sprintf("%05d#%s", 10_000-int(fit*10_000), id)
+// ListedOf returns the small record by which lists show a row.
+func ListedOf(row domain.Row) Listed {
+	p := row.Prospect
+	l := Listed{
+		ID: p.ID, Name: p.Person.Name(), Headline: p.Person.Headline, Source: p.Source, ProfileURL: p.Person.ProfileURL,
+		Email: p.Contact.Email, Phone: p.Contact.Phone, Company: p.Company.Name, CompanyURL: p.Company.Website,
+		State: row.State, LeadID: row.LeadID, FoundAt: p.SeenAt,
+	}
+	if l.Headline == "" {
+		l.Headline = p.Person.Title
+	}
+	if l.CompanyURL == "" && p.Company.Domain != "" {
+		l.CompanyURL = "https://" + p.Company.Domain
+	}
+	if row.Score != nil {
+		l.Fit = row.Score.Score
+	}
+	if row.Quality != nil {
+		l.Quality = row.Quality.Score
+	}
+	return l
 }
+
+// companyOnly keeps companies without a person in a range of keys of their own,
+// above those of all people: the fit of a company alone says little, and there
+// is nobody to contact.
+const companyOnly = 20_000
+
+// sortKey puts better scores first, and whom one can contact before companies:
+// queries read upwards.
+func sortKey(fit float64, person bool, id string) string {
+	n := 10_000 - int(fit*10_000)
+	if !person {
+		n += companyOnly
+	}
+	return fmt.Sprintf("%05d#%s", n, id)
+}
+
+func (l Listed) sortKey() string { return sortKey(l.Fit, l.person(), l.ID) }
+
+// person is [domain.Prospect.HasPerson] of what is listed.
+func (l Listed) person() bool { return l.Name != "" || l.ProfileURL != "" || l.Email != "" }
 
 // ListShard returns the partition that a chunk's prospects are listed in.
 func listShard(chunk string, shards int) int {
@@ -80,7 +118,7 @@ func (s *Store) listedItem(ctx context.Context, team, pk string, l Listed) (item
 	if err != nil {
 		return nil, err
 	}
-	sk := sortKey(l.Fit, l.ID)
+	sk := l.sortKey()
 	sealed, err := s.seal.seal(ctx, team, pk+"/"+sk, plain)
 	if err != nil {
 		return nil, err
@@ -110,9 +148,6 @@ func (s *Store) List(ctx context.Context, team, campaign string, shards int, f F
 	if err != nil {
 		return nil, "", err
 	}
-	if after > sortKey(f.MinFit, "\xff") {
-		return []Listed{}, "", nil // a page below the minimum
-	}
 	var mu sync.Mutex
 	var all []Listed
 	g, gctx := errgroup.WithContext(ctx)
@@ -129,12 +164,11 @@ func (s *Store) List(ctx context.Context, team, campaign string, shards int, f F
 	if err := g.Wait(); err != nil {
 		return nil, "", failure("store.list", err)
 	}
-	sort.Slice(all, func(i, j int) bool { return sortKey(all[i].Fit, all[i].ID) < sortKey(all[j].Fit, all[j].ID) })
+	slices.SortFunc(all, func(a, b Listed) int { return strings.Compare(a.sortKey(), b.sortKey()) })
 	next := ""
 	if len(all) > f.Limit {
 		all = all[:f.Limit]
-		last := all[f.Limit-1]
-		next = base64.RawURLEncoding.EncodeToString([]byte(sortKey(last.Fit, last.ID)))
+		next = base64.RawURLEncoding.EncodeToString([]byte(all[f.Limit-1].sortKey()))
 	}
 	return all, next, nil
 }
@@ -148,40 +182,57 @@ func decodeCursor(cursor string) (string, error) {
 }
 
 func (s *Store) listPartition(ctx context.Context, team, pk string, f Filter, after string) ([]Listed, error) {
-	in := s.listQuery(pk, f, after)
 	var found []Listed
-	pages := dynamodb.NewQueryPaginator(s.db, in)
-	for pages.HasMorePages() && len(found) <= f.Limit {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, it := range page.Items {
-			sk := textOf(it, "sk")
-			plain, err := s.seal.open(ctx, team, pk+"/"+sk, bytesOf(it, "v"))
+	for _, r := range f.ranges(after) {
+		pages := dynamodb.NewQueryPaginator(s.db, s.listQuery(pk, f, r))
+		for pages.HasMorePages() && len(found) <= f.Limit {
+			page, err := pages.NextPage(ctx)
 			if err != nil {
 				return nil, err
 			}
-			var l Listed
-			if err := json.Unmarshal(plain, &l); err != nil {
-				return nil, err
-			}
-			l.State, l.LeadID = domain.State(textOf(it, "state")), textOf(it, "lead")
-			if found = append(found, l); len(found) > f.Limit {
-				break
+			for _, it := range page.Items {
+				l, err := s.listedOf(ctx, team, it)
+				if err != nil {
+					return nil, err
+				}
+				if found = append(found, l); len(found) > f.Limit {
+					break
+				}
 			}
 		}
 	}
 	return found, nil
 }
 
-func (s *Store) listQuery(pk string, f Filter, after string) *dynamodb.QueryInput {
-	low := after + "\x00" // just above the cursor; "\x00" sorts below every key
-	if after == "" {
-		low = "0"
+func (s *Store) listedOf(ctx context.Context, team string, it item) (l Listed, err error) {
+	plain, err := s.seal.open(ctx, team, textOf(it, "pk")+"/"+textOf(it, "sk"), bytesOf(it, "v"))
+	if err != nil {
+		return l, err
 	}
-	high := sortKey(f.MinFit, "") + "\xf4\x8f\xbf\xbf"
-	values := item{":pk": str(pk), ":low": str(low), ":high": str(high)}
+	err = json.Unmarshal(plain, &l)
+	l.State, l.LeadID = domain.State(textOf(it, "state")), textOf(it, "lead")
+	return l, err
+}
+
+// keys is a range of sort keys, both ends included.
+type keys struct{ low, high string }
+
+// ranges are the sort keys after a cursor that reach the minimum fit: people,
+// then companies without any.
+func (f Filter) ranges(after string) []keys {
+	var out []keys
+	for _, person := range []bool{true, false} {
+		// "\x00" sorts below every id, the last code point above.
+		r := keys{low: max(sortKey(1, person, ""), after+"\x00"), high: sortKey(f.MinFit, person, "") + "\U0010FFFF"}
+		if r.low <= r.high {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (s *Store) listQuery(pk string, f Filter, r keys) *dynamodb.QueryInput {
+	values := item{":pk": str(pk), ":low": str(r.low), ":high": str(r.high)}
 	in := &dynamodb.QueryInput{
 		TableName:                 &s.opts.Prospects,
 		KeyConditionExpression:    aws.String("pk = :pk AND sk BETWEEN :low AND :high"),
@@ -216,15 +267,17 @@ func (s *Store) listQuery(pk string, f Filter, after string) *dynamodb.QueryInpu
 func (s *Store) CountListed(ctx context.Context, team, campaign string, shards int, f Filter) (int, error) {
 	total := 0
 	for shard := range shards {
-		in := s.listQuery(listKey(team, campaign, shard), f, "")
-		in.Select, in.Limit = "COUNT", nil
-		pages := dynamodb.NewQueryPaginator(s.db, in)
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return 0, failure("store.count_listed", err)
+		for _, r := range f.ranges("") {
+			in := s.listQuery(listKey(team, campaign, shard), f, r)
+			in.Select, in.Limit = "COUNT", nil
+			pages := dynamodb.NewQueryPaginator(s.db, in)
+			for pages.HasMorePages() {
+				page, err := pages.NextPage(ctx)
+				if err != nil {
+					return 0, failure("store.count_listed", err)
+				}
+				total += int(page.Count)
 			}
-			total += int(page.Count)
 		}
 	}
 	return total, nil
@@ -236,6 +289,7 @@ func (s *Store) ProspectClaim(ctx context.Context, team, prospectID string) (Cla
 		Run      string `dynamodbav:"run"`
 		Campaign string `dynamodbav:"campaign"`
 		Chunk    string `dynamodbav:"chunk"`
+		Lead     string `dynamodbav:"lead"`
 	}
 	found, err := s.get(ctx, s.opts.Prospects, claimKey(team, prospectID), "CLAIM", &c)
 	if err == nil && !found {
@@ -244,17 +298,29 @@ func (s *Store) ProspectClaim(ctx context.Context, team, prospectID string) (Cla
 	return Claim(c), failure("store.prospect", err)
 }
 
-// MarkConverted sets the lead of a listed prospect and keeps it beyond the
-// usual life of a prospect.
-func (s *Store) MarkConverted(ctx context.Context, ref domain.Ref, shards int, fit float64, prospectID, leadID string) error {
+// MarkConverted records that a person made a lead of a listed prospect, in its
+// record and its claims, and keeps them beyond the usual life of a prospect.
+func (s *Store) MarkConverted(ctx context.Context, ref domain.Ref, shards int, l domain.Lead, p domain.Prospect) error {
+	mark := func(pk, sk, update string, values item) error {
+		names := map[string]string{"#lead": "lead", "#ttl": "ttl"}
+		if values[":qualified"] != nil {
+			names["#state"] = "state"
+		}
+		values[":lead"] = str(l.ID)
+		_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &s.opts.Prospects, Key: key(pk, sk), UpdateExpression: &update, ConditionExpression: aws.String("attribute_exists(pk)"),
+			ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+		})
+		return err
+	}
+	for _, id := range p.ClaimIDs(ref.Team) {
+		err := mark(claimKey(ref.Team, id), "CLAIM", "SET #lead = :lead REMOVE #ttl", item{})
+		if _, lost := conditionFailed(err); err != nil && !lost { // nobody claimed what was only referred to
+			return failure("store.mark_converted", err)
+		}
+	}
 	pk := listKey(ref.Team, ref.Campaign, listShard(ref.Chunk, shards))
-	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.opts.Prospects, Key: key(pk, sortKey(fit, prospectID)),
-		UpdateExpression:          aws.String("SET #lead = :lead, #state = :qualified REMOVE #ttl"),
-		ConditionExpression:       aws.String("attribute_exists(pk)"),
-		ExpressionAttributeNames:  map[string]string{"#lead": "lead", "#state": "state", "#ttl": "ttl"},
-		ExpressionAttributeValues: item{":lead": str(leadID), ":qualified": str(string(domain.Qualified))},
-	})
+	err := mark(pk, sortKey(l.Score, p.HasPerson(), p.ID), "SET #lead = :lead, #state = :qualified REMOVE #ttl", item{":qualified": str(string(domain.Qualified))})
 	if _, lost := conditionFailed(err); lost {
 		return fault.Wrap(fault.NotFound, "store.mark_converted", errors.New("the prospect is not listed"))
 	}

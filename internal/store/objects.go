@@ -37,10 +37,17 @@ func ChunkKey(run, chunk string) string { return ChunkPrefix(run) + chunk }
 // StepKey is the object of a chunk's rows after a step.
 func StepKey(run, chunk, step string) string { return "runs/" + run + "/work/" + chunk + "/" + step }
 
+// LeadsKey is the object with the rows of a chunk's leads, or that of one lead
+// which a person made, by the prospect's id. It is outside of runs/, which is
+// deleted after 90 days: a lead's receipts stay.
+func LeadsKey(run, name string) string { return "leads/" + run + "/" + name }
+
 // ChunkOf returns the chunk's name of a key made by [ChunkKey].
 func ChunkOf(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
 
 func pushKey(run, crm, chunk string) string { return "runs/" + run + "/push/" + crm + "/" + chunk }
+
+func meaningKey(ref domain.Ref) string { return StepKey(ref.Run, ref.Chunk, "meaning") }
 
 func profileKey(run string) string { return "runs/" + run + "/profile" }
 
@@ -55,6 +62,21 @@ func (s *Store) Rows(ctx context.Context, team, key string) ([]domain.Row, error
 	var rows []domain.Row
 	err := s.getSealed(ctx, team, key, func(data []byte) error { return s.rows.read.Unmarshal(data, &rows) })
 	return rows, failure("store.rows", err)
+}
+
+// PutMeaning keeps what an embedding model said about a chunk.
+func (s *Store) PutMeaning(ctx context.Context, ref domain.Ref, meaning any) error {
+	return failure("store.put_meaning", s.putSealed(ctx, ref.Team, meaningKey(ref), func(w io.Writer) error { return s.rows.write.NewEncoder(w).Encode(meaning) }))
+}
+
+// Meaning reads what [Store.PutMeaning] wrote; found is false if nothing was
+// kept yet.
+func (s *Store) Meaning(ctx context.Context, ref domain.Ref, meaning any) (found bool, err error) {
+	err = s.getSealed(ctx, ref.Team, meaningKey(ref), func(data []byte) error { return s.rows.read.Unmarshal(data, meaning) })
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, failure("store.meaning", err)
 }
 
 // PutProfile writes what scoring needs to know about a run.

@@ -16,9 +16,6 @@ import (
 	"github.com/messageai/sluice/internal/money"
 )
 
-// unlimited is the monthly budget of a team that set none.
-const unlimited = 1_000_000_000 * money.Dollar
-
 // Spend is what a run has spent and may still spend.
 type Spend struct {
 	Cap        money.Micro            // the most it may spend
@@ -32,10 +29,6 @@ func (s Spend) Reserved() money.Micro { return s.Cap - s.Free - s.Settled }
 
 func spendPK(run string) string { return "RUN#" + run }
 
-func (s *Store) budgetPK(team string) string {
-	return "BUDGET#" + team + "#" + s.opts.Now().UTC().Format("2006-01")
-}
-
 // OpenSpend gives a run its cap; a repetition changes nothing.
 func (s *Store) OpenSpend(ctx context.Context, ref domain.Ref, limit money.Micro) error {
 	err := s.put(ctx, s.opts.Ledger, spendPK(ref.Run), "SPEND", map[string]int64{"cap": int64(limit), "room": int64(limit), "settled": 0}, notExists)
@@ -45,43 +38,32 @@ func (s *Store) OpenSpend(ctx context.Context, ref domain.Ref, limit money.Micro
 	return failure("store.open_spend", err)
 }
 
-// openBudget makes this month's budget of a team from its limit, if it is the
-// first reservation of the month.
-func (s *Store) openBudget(ctx context.Context, team string) error {
-	limit := int64(unlimited)
-	var t struct {
-		Limit int64 `dynamodbav:"limit"`
-	}
-	if found, err := s.get(ctx, s.opts.Core, "TEAM#"+team, "BUDGET", &t); err != nil {
-		return err
-	} else if found {
-		limit = t.Limit
-	}
-	err := s.put(ctx, s.opts.Ledger, s.budgetPK(team), "SPEND", map[string]int64{"cap": limit, "room": limit, "settled": 0}, notExists)
-	if _, lost := conditionFailed(err); lost {
-		return nil
-	}
-	return err
-}
-
 // RaiseCap sets a run's cap to limit, which must not be below what is already
-// committed (fault Conflict).
+// committed (fault Conflict). A run whose plan has not opened its spend yet gets
+// it with this cap, which then holds against the plan's.
 func (s *Store) RaiseCap(ctx context.Context, ref domain.Ref, limit money.Micro) error {
 	now, err := s.Spend(ctx, ref)
 	if err != nil {
 		return err
 	}
-	delta := limit - now.Cap
+	update, condition := "SET cap = :cap, room = :cap, settled = :zero", notExists
+	values := item{":cap": num(int64(limit)), ":zero": num(0)}
+	if now.Cap > 0 {
+		delta := limit - now.Cap
+		update, condition = "SET cap = :cap, room = room + :delta", "cap = :was AND room >= :low"
+		values = item{":cap": num(int64(limit)), ":delta": num(int64(delta)), ":was": num(int64(now.Cap)), ":low": num(int64(max(0, -delta)))}
+	}
 	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), "SPEND"),
-		UpdateExpression:          aws.String("SET cap = :cap, room = room + :delta"),
-		ConditionExpression:       aws.String("cap = :was AND room >= :low"),
-		ExpressionAttributeValues: item{":cap": num(int64(limit)), ":delta": num(int64(delta)), ":was": num(int64(now.Cap)), ":low": num(int64(max(0, -delta)))},
+		UpdateExpression: &update, ConditionExpression: &condition, ExpressionAttributeValues: values,
 	})
-	if _, lost := conditionFailed(err); lost {
-		return fault.New(fault.Conflict, "store.raise_cap", "the cap cannot go below what is already spent or reserved, "+(now.Cap-now.Free).String())
+	if _, lost := conditionFailed(err); !lost {
+		return failure("store.raise_cap", err)
 	}
-	return failure("store.raise_cap", err)
+	if committed := now.Cap - now.Free; limit < committed {
+		return fault.New(fault.Conflict, "store.raise_cap", "the cap cannot go below what is already spent or reserved, "+committed.String())
+	}
+	return fault.New(fault.Conflict, "store.raise_cap", "the run's spend changed at this moment; try again")
 }
 
 // Spend reads a run's spend.
@@ -143,7 +125,7 @@ func (s *Store) Reserve(ctx context.Context, ref domain.Ref, r Reservation) erro
 				return failure("store.reserve", err)
 			}
 		case lostAt(reasons, 1):
-			return fault.New(fault.CapReached, "store.reserve", "the team's budget for this month is used up; raise it or wait for the next month")
+			return fault.New(fault.CapReached, "store.reserve", "the team's budget for this month is used up; raise it with \"sluice team budget\" and resume, or wait for the next month")
 		default:
 			return fault.Wrap(fault.Unavailable, "store.reserve", errors.New("the ledger is busy"))
 		}
@@ -173,38 +155,70 @@ func (s *Store) reserveItems(ref domain.Ref, r Reservation) []types.TransactWrit
 }
 
 // Settle closes a reservation at what the calls really cost and gives the rest
-// back. Settling twice changes nothing.
+// back. Settling twice changes nothing, except that it puts right what
+// [Store.SettleOpen] presumed.
 func (s *Store) Settle(ctx context.Context, ref domain.Ref, r Reservation, actual money.Micro) error {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.opts.Ledger, Key: key(reservationPK(ref.Run), r.ID), ConsistentRead: aws.Bool(true),
-		ProjectionExpression: aws.String("#month"), ExpressionAttributeNames: map[string]string{"#month": "month"},
+		ProjectionExpression: aws.String("#month, presumed"), ExpressionAttributeNames: map[string]string{"#month": "month"},
 	})
 	if err != nil {
 		return failure("store.settle", err)
 	}
+	c := closing{month: textOf(out.Item, "month"), state: "open", update: "SET actual = :actual REMOVE #state, questions"}
+	if intOf(out.Item, "presumed") == 1 {
+		c.state, c.counted = "presumed", r.Max
+	}
+	return failure("store.settle", s.closeReservation(ctx, ref, r, actual, c))
+}
+
+// SettleOpen settles every reservation that a run left open at its full amount:
+// nobody can tell any more which of its calls were made. A worker that is still
+// alive puts it right when it settles.
+func (s *Store) SettleOpen(ctx context.Context, ref domain.Ref) error {
+	err := s.query(ctx, s.opts.Ledger, reservationPK(ref.Run), "", func(it item) error {
+		if intOf(it, "open") != 1 {
+			return nil
+		}
+		r := Reservation{ID: textOf(it, "sk"), Provider: textOf(it, "provider"), Max: money.Micro(intOf(it, "max"))}
+		return s.closeReservation(ctx, ref, r, r.Max, closing{
+			month: textOf(it, "month"), state: "open", update: "SET actual = :actual, presumed = #state REMOVE #state, questions",
+		})
+	})
+	return failure("store.settle_open", err)
+}
+
+// closing is how a reservation is closed.
+type closing struct {
+	month   string      // key of the budget from which the money was set aside
+	state   string      // attribute that must be there: without it somebody else was first
+	counted money.Micro // settled already
+	update  string      // of the reservation
+}
+
+func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservation, actual money.Micro, c closing) error {
 	settle := func(pk string) types.TransactWriteItem {
 		return types.TransactWriteItem{Update: &types.Update{
 			TableName: &s.opts.Ledger, Key: key(pk, "SPEND"),
-			UpdateExpression:          aws.String("SET room = room + :back, settled = settled + :actual ADD #p :actual"),
+			UpdateExpression:          aws.String("SET room = room + :back, settled = settled + :more ADD #p :more"),
 			ExpressionAttributeNames:  map[string]string{"#p": "p_" + r.Provider},
-			ExpressionAttributeValues: item{":back": num(int64(r.Max - actual)), ":actual": num(int64(actual))},
+			ExpressionAttributeValues: item{":back": num(int64(r.Max - actual)), ":more": num(int64(actual - c.counted))},
 		}}
 	}
 	reasons, err := s.transact(ctx, []types.TransactWriteItem{
 		settle(spendPK(ref.Run)),
-		settle(textOf(out.Item, "month")), // the month in which the money was set aside
+		settle(c.month),
 		{Update: &types.Update{
 			TableName: &s.opts.Ledger, Key: key(reservationPK(ref.Run), r.ID),
-			UpdateExpression:          aws.String("SET actual = :actual REMOVE #open, questions"),
-			ConditionExpression:       aws.String("attribute_exists(#open)"),
-			ExpressionAttributeNames:  map[string]string{"#open": "open"},
+			UpdateExpression: &c.update, ConditionExpression: aws.String("attribute_exists(#state)"),
+			ExpressionAttributeNames:  map[string]string{"#state": c.state},
 			ExpressionAttributeValues: item{":actual": num(int64(actual))},
 		}},
 	})
 	if err == nil && reasons != nil && !lostAt(reasons, 2) {
 		err = errors.New("the ledger is busy")
 	}
-	return failure("store.settle", err)
+	return err
 }
 
 // OpenReservation returns the reservation of a chunk and provider that was

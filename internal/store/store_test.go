@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -182,15 +183,15 @@ func TestOneWorkerHoldsAStepUntilItsLeaseEnds(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()
 		until := time.Now().Add(time.Minute)
-		if _, done, err := s.Begin(ctx, ref("c"), "enriched-x", "one", until); err != nil || done {
-			t.Fatalf("first begin: done %t, %v", done, err)
+		if done, err := s.Begin(ctx, ref("c"), "enriched-x", "one", until); err != nil || len(done) > 0 {
+			t.Fatalf("first begin: done %v, %v", done, err)
 		}
-		_, _, err := s.Begin(ctx, ref("c"), "enriched-x", "two", until)
+		_, err := s.Begin(ctx, ref("c"), "enriched-x", "two", until)
 		if !fault.Is(err, fault.Conflict) || fault.RetryAfter(err) != time.Minute {
 			t.Errorf("begin under another's lease = %v (retry after %s), want a Conflict for a minute", err, fault.RetryAfter(err))
 		}
 		time.Sleep(time.Minute + time.Second)
-		if _, _, err := s.Begin(ctx, ref("c"), "enriched-x", "two", time.Now().Add(time.Minute)); err != nil {
+		if _, err := s.Begin(ctx, ref("c"), "enriched-x", "two", time.Now().Add(time.Minute)); err != nil {
 			t.Fatalf("begin after the lease ended: %v", err)
 		}
 		if err := s.Finish(ctx, ref("c"), "enriched-x", "one", "late"); !fault.Is(err, fault.Conflict) {
@@ -199,9 +200,13 @@ func TestOneWorkerHoldsAStepUntilItsLeaseEnds(t *testing.T) {
 		if err := s.Finish(ctx, ref("c"), "enriched-x", "two", map[string]int{"n": 1}); err != nil {
 			t.Fatal(err)
 		}
-		output, done, err := s.Begin(ctx, ref("c"), "enriched-x", "three", time.Now().Add(time.Minute))
-		if err != nil || !done || string(output) != `{"n":1}` {
-			t.Errorf("begin of a finished step = %s, %t, %v; want what was answered", output, done, err)
+		done, err := s.Begin(ctx, ref("c"), "enriched-x", "three", time.Now().Add(time.Minute))
+		if err != nil || string(done["enriched-x"]) != `{"n":1}` {
+			t.Errorf("begin of a finished step = %s, %v; want what was answered", done, err)
+		}
+		done, err = s.Begin(ctx, ref("c"), "enriched-y", "one", time.Now().Add(time.Minute))
+		if want := map[string]json.RawMessage{"enriched-x": json.RawMessage(`{"n":1}`)}; err != nil || cmp.Diff(want, done) != "" {
+			t.Errorf("begin of the next step = %s, %v; want what the one before answered", done, err)
 		}
 	})
 }
@@ -272,15 +277,15 @@ func TestAnswersExpireAndStayWithTheirTeam(t *testing.T) {
 		if err := s.PutAnswer(ctx, "acme", "q1", map[string]string{"email": "dana@acme.example"}, time.Hour); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Answers(ctx, "acme", []string{"q1", "q2"})
+		got, err := s.Answers(ctx, "acme", []string{"q1", "q2"}, true)
 		if err != nil || len(got) != 1 || string(got["q1"]) != `{"email":"dana@acme.example"}` {
 			t.Errorf("answers = %s, %v", got, err)
 		}
-		if got, err := s.Answers(ctx, "rival", []string{"q1"}); err != nil || len(got) != 0 {
+		if got, err := s.Answers(ctx, "rival", []string{"q1"}, true); err != nil || len(got) != 0 {
 			t.Errorf("another team's answers = %s, %v", got, err)
 		}
 		time.Sleep(time.Hour + time.Second)
-		if got, err := s.Answers(ctx, "acme", []string{"q1"}); err != nil || len(got) != 0 {
+		if got, err := s.Answers(ctx, "acme", []string{"q1"}, true); err != nil || len(got) != 0 {
 			t.Errorf("answers after their life = %s, %v", got, err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
@@ -35,6 +36,11 @@ type Chunk struct {
 	Converted int                         `json:"converted"`
 	CRM       map[string]domain.PushTally `json:"crm,omitempty"`
 	Failure   string                      `json:"failure,omitempty"` // why it ended early
+	Doc       string                      `json:"doc,omitempty"`     // where its rows were then
+
+	// What people did with its prospects afterwards.
+	ByHand    []string                    `json:"-"` // made leads: "<state before>#<prospect>"
+	CRMByHand map[string]domain.PushTally `json:"-"`
 }
 
 func shardUnit(id string) string   { return "SHARD#" + id }
@@ -162,9 +168,29 @@ func (s *Store) FailChunk(ctx context.Context, ref domain.Ref, c Chunk) error {
 	return err
 }
 
-// SavePush records what a push of a chunk did in one CRM.
-func (s *Store) SavePush(ctx context.Context, ref domain.Ref, crm string, tally domain.PushTally) error {
-	return s.setChunk(ctx, ref, "crm_"+crm, tally, "")
+// SavePush records what a push of a chunk did in one CRM, or that of one lead
+// of it which a person made.
+func (s *Store) SavePush(ctx context.Context, ref domain.Ref, crm, lead string, tally domain.PushTally) error {
+	attribute := "crm_" + crm
+	if lead != "" {
+		attribute = byHand + crm + "#" + lead
+	}
+	return s.setChunk(ctx, ref, attribute, tally, "")
+}
+
+// byHand begins the attributes with what pushes of single leads did.
+const byHand = "hand_"
+
+// SaveConversion records that a person made a lead of a chunk's prospect, which
+// was in the state from. Repeating it changes nothing.
+func (s *Store) SaveConversion(ctx context.Context, ref domain.Ref, prospectID string, from domain.State) error {
+	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), chunkUnit(ref.Chunk)),
+		UpdateExpression:          aws.String("ADD #hand :one"),
+		ExpressionAttributeNames:  map[string]string{"#hand": "byhand"},
+		ExpressionAttributeValues: item{":one": &types.AttributeValueMemberSS{Value: []string{string(from) + "#" + prospectID}}},
+	})
+	return failure("store.save_conversion", err)
 }
 
 func (s *Store) setChunk(ctx context.Context, ref domain.Ref, attribute string, v any, condition string) error {
@@ -229,21 +255,35 @@ func chunkOf(name string, it item) (Chunk, error) {
 			return c, err
 		}
 	}
+	if set, ok := it["byhand"].(*types.AttributeValueMemberSS); ok {
+		c.ByHand = set.Value
+	}
 	for attribute := range it {
-		crm, ok := strings.CutPrefix(attribute, "crm_")
-		if !ok {
+		crm, ofChunk := strings.CutPrefix(attribute, "crm_")
+		rest, ofLead := strings.CutPrefix(attribute, byHand)
+		if !ofChunk && !ofLead {
 			continue
 		}
 		var tally domain.PushTally
 		if err := json.Unmarshal([]byte(textOf(it, attribute)), &tally); err != nil {
 			return c, err
 		}
-		if c.CRM == nil {
-			c.CRM = map[string]domain.PushTally{}
+		if ofLead {
+			crm, _, _ = strings.Cut(rest, "#")
+			c.CRMByHand = added(c.CRMByHand, crm, tally)
+		} else {
+			c.CRM = added(c.CRM, crm, tally)
 		}
-		c.CRM[crm] = tally
 	}
 	return c, nil
+}
+
+func added(sums map[string]domain.PushTally, crm string, tally domain.PushTally) map[string]domain.PushTally {
+	if sums == nil {
+		sums = map[string]domain.PushTally{}
+	}
+	sums[crm] = sums[crm].Plus(tally)
+	return sums
 }
 
 // ChunkName is the name of a shard's n-th chunk.
@@ -277,12 +317,21 @@ func addChunk(t *domain.Totals, c Chunk, begun bool, rows int, ended bool) {
 	} else {
 		counts := *c.Counts
 		counts.In = 0 // the shard has counted them in
+		for _, moved := range c.ByHand {
+			from, _, _ := strings.Cut(moved, "#")
+			if counts.Add(domain.State(from), -1) == nil { // only states of ours are recorded
+				counts.Qualified++
+				t.Converted++
+			}
+		}
 		t.Rows = t.Rows.Plus(counts)
 	}
 	t.Enriched += c.Enriched
 	t.Converted += c.Converted
-	for crm, tally := range c.CRM {
-		t.CRM[crm] = t.CRM[crm].Plus(tally)
+	for _, of := range []map[string]domain.PushTally{c.CRM, c.CRMByHand} {
+		for crm, tally := range of {
+			t.CRM = added(t.CRM, crm, tally)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ type Store interface {
 	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
 	Profile(ctx context.Context, team, run string, profile any) error
 	ClaimLead(ctx context.Context, l domain.Lead) (domain.Lead, error)
+	KeepClaims(ctx context.Context, ref domain.Ref, prospectIDs []string) error
 	PutListed(ctx context.Context, ref domain.Ref, shards int, listed []store.Listed) error
 	SaveChunk(ctx context.Context, ref domain.Ref, c store.Chunk) error
 	Suppression(ctx context.Context, team string) (*store.Suppression, error)
@@ -65,8 +66,10 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	}
 	listed := make([]store.Listed, len(rows))
 	chunk := store.Chunk{Name: in.Chunk, Counts: &domain.Counts{In: len(rows)}}
+	var keep []string
+	var leads []domain.Row
 	for i := range rows {
-		listed[i] = ListedOf(rows[i])
+		listed[i] = store.ListedOf(rows[i])
 		if err := chunk.Counts.Add(rows[i].State, 1); err != nil {
 			return Output{}, err
 		}
@@ -75,6 +78,16 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		}
 		if rows[i].LeadID != "" {
 			chunk.Converted++
+			leads = append(leads, rows[i])
+			keep = append(keep, rows[i].Prospect.ClaimIDs(in.Team)...)
+		}
+	}
+	if err := s.Store.KeepClaims(ctx, in.Ref, keep); err != nil {
+		return Output{}, err
+	}
+	if len(leads) > 0 {
+		if err := s.Store.PutRows(ctx, in.Team, store.LeadsKey(in.Run, in.Chunk), leads); err != nil {
+			return Output{}, err
 		}
 	}
 	if err := s.Store.PutListed(ctx, in.Ref, profile.ListShards, listed); err != nil {
@@ -161,27 +174,4 @@ func NewLead(ref domain.Ref, row domain.Row, now time.Time) domain.Lead {
 		lead.Score = row.Score.Score
 	}
 	return lead
-}
-
-// ListedOf returns the small record by which lists show a row.
-func ListedOf(row domain.Row) store.Listed {
-	p := row.Prospect
-	l := store.Listed{
-		ID: p.ID, Name: p.Person.Name(), Headline: p.Person.Headline, Source: p.Source, ProfileURL: p.Person.ProfileURL,
-		Email: p.Contact.Email, Phone: p.Contact.Phone, Company: p.Company.Name, CompanyURL: p.Company.Website,
-		State: row.State, LeadID: row.LeadID, FoundAt: p.SeenAt,
-	}
-	if l.Headline == "" {
-		l.Headline = p.Person.Title
-	}
-	if l.CompanyURL == "" && p.Company.Domain != "" {
-		l.CompanyURL = "https://" + p.Company.Domain
-	}
-	if row.Score != nil {
-		l.Fit = row.Score.Score
-	}
-	if row.Quality != nil {
-		l.Quality = row.Quality.Score
-	}
-	return l
 }

@@ -29,6 +29,7 @@ type shelf struct {
 	objects map[string][]domain.Row
 	leads   map[string]domain.Lead
 	listed  map[string]store.Listed
+	kept    map[string]bool // claims
 	chunks  map[string]store.Chunk
 	calls   int
 	strike  int
@@ -38,7 +39,7 @@ type shelf struct {
 func newShelf(rows ...domain.Row) *shelf {
 	return &shelf{
 		auto: true, objects: map[string][]domain.Row{"in": rows}, leads: map[string]domain.Lead{},
-		listed: map[string]store.Listed{}, chunks: map[string]store.Chunk{},
+		listed: map[string]store.Listed{}, kept: map[string]bool{}, chunks: map[string]store.Chunk{},
 	}
 }
 
@@ -78,6 +79,14 @@ func (s *shelf) ClaimLead(_ context.Context, l domain.Lead) (held domain.Lead, e
 		held = s.leads[l.ID]
 	})
 	return held, err
+}
+
+func (s *shelf) KeepClaims(_ context.Context, _ domain.Ref, ids []string) error {
+	return s.call(func() {
+		for _, id := range ids {
+			s.kept[id] = true
+		}
+	})
 }
 
 func (s *shelf) PutListed(_ context.Context, _ domain.Ref, _ int, listed []store.Listed) error {
@@ -139,6 +148,37 @@ func TestQualifiedRowsBecomeLeads(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantListed, s.listed["p_a"]); diff != "" || len(s.listed) != 3 {
 		t.Errorf("%d listed; the first (-want +got):\n%s", len(s.listed), diff)
+	}
+}
+
+// What explains a lead is kept apart from its run, which is deleted.
+func TestTheReceiptsOfLeadsAreKept(t *testing.T) {
+	t.Parallel()
+	lead, open := person("p_a", "a@x.example", domain.Qualified), person("p_b", "b@x.example", domain.Review)
+	s := newShelf(lead, open)
+	if _, err := s.run(t); err != nil {
+		t.Fatal(err)
+	}
+	lead.LeadID = leadID(lead)
+	if diff := cmp.Diff([]domain.Row{lead}, s.objects[store.LeadsKey("r1", ref.Chunk)]); diff != "" {
+		t.Errorf("kept rows (-want +got):\n%s", diff)
+	}
+}
+
+// A lead's claims are kept, also that of the person whom a provider found for a
+// company; those of other rows expire.
+func TestTheClaimsOfLeadsAreKept(t *testing.T) {
+	t.Parallel()
+	lead, found, open := person("p_a", "a@x.example", domain.Qualified), person("p_b", "b@x.example", domain.Qualified), person("p_c", "c@x.example", domain.Review)
+	lead.Prospect.Refs = map[string]string{"apollo": "own"}
+	found.Prospect.Source, found.Prospect.Refs = "googleplaces", map[string]string{"apollo": "boss"}
+	s := newShelf(lead, found, open)
+	if _, err := s.run(t); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{"p_a": true, "p_b": true, domain.ProspectID("acme", "apollo", "boss"): true}
+	if diff := cmp.Diff(want, s.kept); diff != "" {
+		t.Errorf("claims that are kept (-want +got):\n%s", diff)
 	}
 }
 
@@ -224,7 +264,7 @@ func TestAnInterruptedConversionIsRepeatedWithoutTrace(t *testing.T) {
 				t.Fatal(err)
 			}
 			diff := cmp.Diff(want, got) + cmp.Diff(clean.objects, s.objects) + cmp.Diff(clean.leads, s.leads) +
-				cmp.Diff(clean.listed, s.listed) + cmp.Diff(clean.chunks, s.chunks)
+				cmp.Diff(clean.listed, s.listed) + cmp.Diff(clean.kept, s.kept) + cmp.Diff(clean.chunks, s.chunks)
 			if diff != "" {
 				t.Errorf("after call %d failed, late %t (-want +got):\n%s", at, late, diff)
 			}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
@@ -20,6 +19,9 @@ type Store interface {
 	EndRun(ctx context.Context, ref domain.Ref, status domain.RunStatus, reason string, totals domain.Totals) error
 	FailChunk(ctx context.Context, ref domain.Ref, c store.Chunk) error
 	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
+	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
+	SettleOpen(ctx context.Context, ref domain.Ref) error
+	DropParked(ctx context.Context, ref domain.Ref) error
 }
 
 // Stage finalizes runs and failed chunks. Repeating it changes nothing.
@@ -28,13 +30,14 @@ type Stage struct {
 	Log   *slog.Logger
 }
 
-// Input is what the state machine sends. With a chunk it ends that chunk, else
-// the run.
+// Input is what the state machine sends: with a chunk it ends that chunk, else
+// the run. With a detail it is EventBridge that sends it: the execution is gone.
 type Input struct {
 	domain.Ref
 	Doc     string   `json:"doc,omitempty"`
 	Failure *Failure `json:"failure,omitempty"`
 	CRMs    []CRM    `json:"crms,omitempty"` // that the run's leads go to
+	Detail  *Stopped `json:"detail,omitempty"`
 }
 
 // CRM is one target of the run's push.
@@ -56,15 +59,27 @@ type Output struct {
 
 // Run ends a chunk or a run.
 func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
-	if in.Chunk != "" {
+	switch {
+	case in.Detail != nil:
+		return s.stopped(ctx, *in.Detail)
+	case in.Chunk != "":
 		return Output{}, s.failChunk(ctx, in)
+	case in.Failure != nil:
+		return s.end(ctx, in, domain.RunFailed, "the state machine ended with "+in.Failure.Error)
 	}
+	return s.end(ctx, in, "", "")
+}
+
+// end sums the ledger and ends the run; without a status the ledger decides.
+func (s *Stage) end(ctx context.Context, in Input, status domain.RunStatus, reason string) (Output, error) {
 	ledger, err := s.Store.Ledger(ctx, in.Ref)
 	if err != nil {
 		return Output{}, err
 	}
 	totals := ledger.Totals(true)
-	status, reason := outcome(in, ledger, totals)
+	if status == "" {
+		status, reason = outcome(in.CRMs, ledger, totals)
+	}
 	if !totals.Rows.Balanced() {
 		status, reason = domain.RunFailed, fmt.Sprintf("the run does not balance: %+v; this is a bug, please report it", totals.Rows)
 		s.Log.ErrorContext(ctx, "run does not balance", "run", in.Run)
@@ -74,36 +89,6 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	}
 	s.Log.InfoContext(ctx, "run ended", "run", in.Run, "status", string(status), "rows", totals.Rows.In)
 	return Output{Status: status, Totals: &totals}, nil
-}
-
-func outcome(in Input, l store.Ledger, t domain.Totals) (domain.RunStatus, string) {
-	if in.Failure != nil {
-		return domain.RunFailed, "the state machine ended with " + in.Failure.Error
-	}
-	for _, sh := range l.Shards {
-		if !sh.Done {
-			return domain.RunPartial, strings.TrimSpace("a source could not be read to its end: shard " + sh.ID + " " + sh.Source)
-		}
-	}
-	for crm, tally := range t.CRM {
-		if tally.Missing > 0 || tally.Rejected > 0 {
-			return domain.RunPartial, fmt.Sprintf("%s refused or lost %d leads; see the push receipts", crm, tally.Missing+tally.Rejected)
-		}
-	}
-	for _, c := range l.Chunks {
-		if c.Failure != "" {
-			return domain.RunPartial, "a chunk ended early: " + c.Failure
-		}
-		for _, crm := range in.CRMs {
-			if _, pushed := c.CRM[crm.Name]; c.Converted > 0 && !pushed {
-				return domain.RunPartial, "some leads were not pushed to " + crm.Name + "; convert them again to push them"
-			}
-		}
-	}
-	if t.Rows.Failed > 0 {
-		return domain.RunPartial, fmt.Sprintf("%d rows failed", t.Rows.Failed)
-	}
-	return domain.RunCompleted, ""
 }
 
 // failChunk counts the rows of a chunk that the state machine gave up on: those
@@ -117,16 +102,12 @@ func (s *Stage) failChunk(ctx context.Context, in Input) error {
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	c := store.Chunk{Name: in.Chunk, Counts: &domain.Counts{In: len(rows)}, Failure: "unknown"}
+	c := store.Chunk{Name: in.Chunk, Counts: &domain.Counts{In: len(rows)}, Failure: "unknown", Doc: doc}
 	if in.Failure != nil {
 		c.Failure = in.Failure.Error
 	}
 	for _, row := range rows {
-		state := row.State
-		if !state.Final() || state == domain.Qualified { // qualified is an end only once converted
-			state = domain.Failed
-		}
-		if err := c.Counts.Add(state, 1); err != nil {
+		if err := c.Counts.Add(row.State.Abandoned(), 1); err != nil {
 			return err
 		}
 		if len(row.Calls) > 0 {

@@ -25,12 +25,33 @@ type shelf struct {
 	reason  string
 	totals  domain.Totals
 	ended   int
+	run     domain.Run
+	settled int
+	dropped int
+}
+
+func (s *shelf) Run(_ context.Context, ref domain.Ref) (domain.Run, error) {
+	if ref.Run != run.Run {
+		return domain.Run{}, fault.New(fault.NotFound, "test.run", "no such run")
+	}
+	return s.run, nil
+}
+
+func (s *shelf) SettleOpen(context.Context, domain.Ref) error {
+	s.settled++
+	return nil
+}
+
+func (s *shelf) DropParked(context.Context, domain.Ref) error {
+	s.dropped++
+	return nil
 }
 
 func (s *shelf) Ledger(context.Context, domain.Ref) (store.Ledger, error) { return s.ledger, nil }
 
 func (s *shelf) EndRun(_ context.Context, _ domain.Ref, status domain.RunStatus, reason string, totals domain.Totals) error {
 	s.status, s.reason, s.totals = status, reason, totals
+	s.run.Status, s.run.Totals = status, &totals
 	s.ended++
 	return nil
 }
@@ -200,6 +221,8 @@ func TestEveryRowOfAFailedChunkIsCounted(t *testing.T) {
 			if _, err := stage(s).Run(t.Context(), in); err != nil {
 				t.Fatal(err)
 			}
+			want := want
+			want.Doc = c.doc
 			if diff := cmp.Diff(want, s.ledger.Chunks["s0000-00001"]); diff != "" || s.ended != 0 {
 				t.Errorf("the run was ended %d times; chunk (-want +got):\n%s", s.ended, diff)
 			}
@@ -230,7 +253,7 @@ func TestAChunkWithoutRowsCountsNone(t *testing.T) {
 	if _, err := stage(s).Run(t.Context(), finalize.Input{Ref: ref}); err != nil {
 		t.Fatal(err)
 	}
-	want := store.Chunk{Name: "s0009-00000", Counts: &domain.Counts{}, Failure: "unknown"}
+	want := store.Chunk{Name: "s0009-00000", Counts: &domain.Counts{}, Failure: "unknown", Doc: store.ChunkKey("r1", "s0009-00000")}
 	if diff := cmp.Diff(want, s.ledger.Chunks["s0009-00000"]); diff != "" {
 		t.Errorf("chunk (-want +got):\n%s", diff)
 	}

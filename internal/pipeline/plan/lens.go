@@ -10,9 +10,6 @@ import (
 	"github.com/messageai/sluice/internal/scoring"
 )
 
-// tokensPerText is a generous size of one of the texts of a calibration.
-const tokensPerText = 200
-
 // calibrate embeds the ICP and a background of unrelated texts, so that the
 // run's scores mean the same with every embedding model.
 func (s *Stage) calibrate(ctx context.Context, ref domain.Ref, profile *domain.RunProfile) error {
@@ -25,7 +22,7 @@ func (s *Stage) calibrate(ctx context.Context, ref domain.Ref, profile *domain.R
 	}
 	ideals, background := scoring.IdealTexts(profile.ICP), scoring.BackgroundTexts()
 	texts := append(append(append([]string{}, wanted...), ideals...), background...)
-	limit := s.EmbedPrice.For(float64(len(texts)*tokensPerText) / 1e6)
+	limit := s.EmbedPrice.For(scoring.MostTokens(texts) / 1e6)
 	ref.Chunk = "plan"
 	var vectors [][]float32
 	err := s.Budget.Spend(ctx, ref, s.Embeds, limit, func(ctx context.Context) (cost money.Micro, err error) {

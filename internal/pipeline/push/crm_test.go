@@ -39,6 +39,7 @@ type world struct {
 	refuse    func(w provider.Write) *provider.Outcome // of contacts
 	forget    func(externalID string) bool             // writes that the CRM loses
 	double    func(externalID string) bool             // contacts that it shows twice
+	folded    bool                                     // it finds addresses in lower case only
 }
 
 func newWorld(rows ...domain.Row) *world {
@@ -90,8 +91,8 @@ func (w *world) Receipts(_ context.Context, _, _, crm, chunk string, receipts an
 	return found, err
 }
 
-func (w *world) SavePush(_ context.Context, ref domain.Ref, crm string, tally domain.PushTally) error {
-	return w.call(func() { w.tallies[crm+"/"+ref.Chunk] = tally })
+func (w *world) SavePush(_ context.Context, ref domain.Ref, crm, lead string, tally domain.PushTally) error {
+	return w.call(func() { w.tallies[strings.TrimSuffix(crm+"/"+ref.Chunk+"/"+lead, "/")] = tally })
 }
 
 func (w *world) Suppression(context.Context, string) (*store.Suppression, error) {
@@ -106,7 +107,7 @@ func (w *world) Contacts(_ context.Context, leadIDs, emails []string) (out []pro
 	err = w.call(func() {
 		for _, id := range slices.Sorted(maps.Keys(w.contacts)) {
 			r := *w.contacts[id]
-			if slices.Contains(leadIDs, r.ExternalID) || r.Email != "" && slices.ContainsFunc(emails, func(e string) bool { return strings.EqualFold(e, r.Email) }) {
+			if slices.Contains(leadIDs, r.ExternalID) || r.Email != "" && slices.ContainsFunc(emails, func(e string) bool { return e == r.Email || !w.folded && strings.EqualFold(e, r.Email) }) {
 				r.Fields = maps.Clone(r.Fields)
 				out = append(out, r)
 				if w.double != nil && w.double(r.ExternalID) {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/messageai/sluice/internal/compliance"
 	"github.com/messageai/sluice/internal/domain"
@@ -27,7 +28,7 @@ type Store interface {
 	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
 	PutReceipts(ctx context.Context, team, run, crm, chunk string, receipts any) error
 	Receipts(ctx context.Context, team, run, crm, chunk string, receipts any) (bool, error)
-	SavePush(ctx context.Context, ref domain.Ref, crm string, tally domain.PushTally) error
+	SavePush(ctx context.Context, ref domain.Ref, crm, lead string, tally domain.PushTally) error
 	Suppression(ctx context.Context, team string) (*store.Suppression, error)
 }
 
@@ -51,7 +52,7 @@ type Receipt struct {
 // Result is what became of one lead.
 type Result struct {
 	RecordID string `json:"recordId,omitempty"`
-	Action   Action `json:"action"`
+	Action   Action `json:"action"` // what this push did with it, in all its attempts
 	Created  bool   `json:"created,omitempty"`
 	Rejected string `json:"rejected,omitempty"`
 	Verified bool   `json:"verified"`
@@ -93,16 +94,16 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	return out, s.save(ctx, job, receipt)
 }
 
-// save keeps the receipt. A manual push has no place in the run's tallies: the
-// run has ended and its totals stand.
+// save keeps the receipt and the tally.
 func (s *Stage) save(ctx context.Context, job task.Job, r Receipt) error {
 	if err := s.Store.PutReceipts(ctx, job.Team, job.Run, s.Name, receiptName(job), r); err != nil {
 		return err
 	}
+	lead := ""
 	if len(job.Leads) > 0 {
-		return nil
+		lead = job.Leads[0]
 	}
-	return s.Store.SavePush(ctx, job.Ref, s.Name, r.Tally)
+	return s.Store.SavePush(ctx, job.Ref, s.Name, lead, r.Tally)
 }
 
 func receiptName(job task.Job) string {
@@ -174,7 +175,7 @@ func (s *Stage) push(ctx context.Context, job task.Job, leads []lead) (Receipt, 
 	if err := s.verify(ctx, &r); err != nil {
 		return Receipt{}, fmt.Errorf("verify: %w", err)
 	}
-	r.count(earlier.Plan)
+	r.count(earlier)
 	return r, nil
 }
 
@@ -288,7 +289,7 @@ func (s *Stage) write(ctx context.Context, cs []Change, apply func(context.Conte
 // holder reports whether the contact that holds a write's e-mail belongs to
 // another lead of ours: somebody wrote it since the plan was made.
 func (s *Stage) holder(ctx context.Context, w provider.Write) (bool, error) {
-	email := w.Fields[provider.FieldEmail]
+	email := strings.ToLower(w.Fields[provider.FieldEmail])
 	if email == "" {
 		return false, nil
 	}
@@ -339,20 +340,32 @@ func (s *Stage) verify(ctx context.Context, r *Receipt) error {
 	return nil
 }
 
-// count adds up the outcomes. A record that an earlier attempt planned to
-// create, and that is there now, was created by this push.
-func (r *Receipt) count(earlier Plan) {
-	planned := map[string]bool{}
-	for _, c := range earlier.Contacts {
-		planned[c.ExternalID] = c.Action == Create
+// count adds up what this push did in all its attempts. Each receipt keeps that,
+// so however often a worker was killed: a record that an earlier attempt meant
+// to create, and that is there now under our id, was created by this push, and
+// one that it meant to change, and that needs no change any more, was changed.
+func (r *Receipt) count(earlier Receipt) {
+	before := map[string]Action{}
+	for _, c := range earlier.Plan.Contacts {
+		before[c.ExternalID] = c.Action
+	}
+	for id, o := range earlier.Outcomes {
+		before[id] = o.Action
 	}
 	for id, o := range r.Outcomes {
+		switch was := before[id]; {
+		case o.Created || was == Create && (o.Action == Update || o.Action == Skip):
+			o.Action, o.Created = Create, true
+		case o.Action == Skip && (was == Update || was == Adopt):
+			o.Action = was
+		}
+		r.Outcomes[id] = o
 		switch {
 		case o.Rejected != "":
 			r.Tally.Rejected++
 		case o.Action == Conflict:
 			r.Tally.Conflicts++
-		case o.Created || planned[id]:
+		case o.Created:
 			r.Tally.Created++
 		case o.Action == Skip:
 			r.Tally.Skipped++

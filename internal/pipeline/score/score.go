@@ -10,7 +10,6 @@ package score
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -29,6 +28,8 @@ type Store interface {
 	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
 	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
 	Profile(ctx context.Context, team, run string, profile any) error
+	Meaning(ctx context.Context, ref domain.Ref, meaning any) (found bool, err error)
+	PutMeaning(ctx context.Context, ref domain.Ref, meaning any) error
 }
 
 // Stage scores chunks. Repeating a chunk gives the same scores.
@@ -82,7 +83,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	thresholds := scoring.Thresholds{Convert: run.Options.Thresholds.Convert, Review: run.Options.Thresholds.Review}
+	thresholds := run.Options.Thresholds
 	profile = profile.WithThresholds(thresholds)
 	step := store.StepPrescored
 	switch in.Phase {
@@ -101,7 +102,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 }
 
 // prescore rejects what cannot reach review and puts the rest in work.
-func (s *Stage) prescore(rows []domain.Row, profile *scoring.Profile, t scoring.Thresholds) {
+func (s *Stage) prescore(rows []domain.Row, profile *scoring.Profile, t domain.Thresholds) {
 	now := s.Now().UTC()
 	for i := range rows {
 		row := &rows[i]
@@ -120,7 +121,7 @@ func (s *Stage) prescore(rows []domain.Row, profile *scoring.Profile, t scoring.
 	}
 }
 
-func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run domain.RunProfile, profile *scoring.Profile, t scoring.Thresholds) error {
+func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run domain.RunProfile, profile *scoring.Profile, t domain.Thresholds) error {
 	seen, vectors, err := s.see(ctx, in.Ref, rows, run)
 	if err != nil {
 		return err
@@ -135,9 +136,9 @@ func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run doma
 		row.Score = &receipt
 		q := quality.Score(row.Prospect, now)
 		row.Quality = &q
-		row.State = scoring.Decide(receipt, t)
-		if reasons := scoring.Reasons(receipt); len(reasons) > 0 {
-			row.Reason = reasons[0]
+		row.State, row.Reason = scoring.Decide(row.Prospect, receipt, t)
+		if row.Reason == "" { // then something is known
+			row.Reason = scoring.Reasons(receipt)[0]
 		}
 		if row.State == domain.Qualified && row.Prospect.Contact.EmailStatus == domain.EmailInvalid {
 			row.State, row.Reason = domain.Review, "fits, but the work address does not exist: the person may have left"
@@ -153,59 +154,6 @@ func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run doma
 	}
 	s.keep(ctx, in.Ref, rows, vectors)
 	return nil
-}
-
-// tokensPerByte bounds the tokens of a text: one for three bytes is a cautious
-// estimate of English.
-const tokensPerByte = 1.0 / 3
-
-// see returns what the embedding model says about each row, and the vectors it
-// gave. At the spending cap rows are scored without meaning rather than not at
-// all: the receipt then says that it is unknown.
-func (s *Stage) see(ctx context.Context, ref domain.Ref, rows []domain.Row, run domain.RunProfile) ([]scoring.Semantic, [][]float32, error) {
-	seen, vectors := make([]scoring.Semantic, len(rows)), make([][]float32, len(rows))
-	if s.Embedder == nil || len(run.Lens) == 0 {
-		return seen, vectors, nil
-	}
-	var lens scoring.Lens
-	if err := json.Unmarshal(run.Lens, &lens); err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, "score.lens", err)
-	}
-	var texts []string
-	var of []int
-	tokens := 0.0
-	for i := range rows {
-		if rows[i].State != domain.InWork {
-			continue
-		}
-		if text := scoring.ProspectText(rows[i].Prospect); text != "" {
-			texts, of = append(texts, text), append(of, i)
-			tokens += float64(len(text))*tokensPerByte + 1
-		}
-	}
-	if len(texts) == 0 {
-		return seen, vectors, nil
-	}
-	var out [][]float32
-	err := s.Budget.Spend(ctx, ref, s.Embeds, s.EmbedPrice.For(tokens/1e6), func(ctx context.Context) (cost money.Micro, err error) {
-		var usage provider.Usage
-		out, usage, err = s.Embedder.Embed(ctx, texts)
-		return usage.Cost, err
-	})
-	if fault.Is(err, fault.CapReached, fault.QuotaExhausted, fault.Unauthenticated) {
-		s.Log.WarnContext(ctx, "scored without meaning", "run", ref.Run, "chunk", ref.Chunk, "kind", string(fault.KindOf(err)))
-		return seen, vectors, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(out) != len(texts) {
-		return nil, nil, fault.New(fault.BadResponse, "score.see", "the embedder answered for another number of texts than were sent")
-	}
-	for n, i := range of {
-		vectors[i], seen[i] = out[n], lens.See(out[n])
-	}
-	return seen, vectors, nil
 }
 
 // keep puts the vectors of what was scored into the team's namespace of the

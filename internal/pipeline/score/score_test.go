@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,28 @@ type world struct {
 	upserted  map[string]provider.Vector
 	namespace string
 	upsertErr error
+	meaning   []byte
+	open      *store.Reservation
+	strike    string // the call that fails
+}
+
+func (w *world) fails(call string) error {
+	if w.strike == call {
+		return fault.New(fault.Unavailable, "test."+call, "down")
+	}
+	return nil
+}
+
+func (w *world) PutMeaning(_ context.Context, _ domain.Ref, meaning any) (err error) {
+	w.meaning, err = json.Marshal(meaning)
+	return err
+}
+
+func (w *world) Meaning(_ context.Context, _ domain.Ref, meaning any) (bool, error) {
+	if w.meaning == nil {
+		return false, nil
+	}
+	return true, json.Unmarshal(w.meaning, meaning)
 }
 
 func newWorld(t *testing.T, rows ...domain.Row) *world {
@@ -83,7 +106,7 @@ func (w *world) Rows(_ context.Context, _, key string) (rows []domain.Row, err e
 
 func (w *world) PutRows(_ context.Context, _, key string, rows []domain.Row) error {
 	w.objects[key] = rows
-	return nil
+	return w.fails("put")
 }
 
 func (w *world) Profile(_ context.Context, _, _ string, profile any) error {
@@ -99,17 +122,22 @@ func (w *world) Reserve(_ context.Context, _ domain.Ref, r store.Reservation) er
 		return fault.New(fault.CapReached, "test.reserve", "the cap is reached")
 	}
 	w.room -= r.Max
+	w.open = &r
 	return nil
 }
 
 func (w *world) Settle(_ context.Context, _ domain.Ref, r store.Reservation, actual money.Micro) error {
+	if err := w.fails("settle"); err != nil {
+		return err
+	}
 	w.room += r.Max - actual
 	w.settled += actual
+	w.open = nil
 	return nil
 }
 
 func (w *world) OpenReservation(context.Context, domain.Ref, string) (*store.Reservation, int, error) {
-	return nil, 0, nil
+	return w.open, 0, nil
 }
 
 func (w *world) Model() string { return lexical.New().Model() }
@@ -139,13 +167,16 @@ func (w *world) Delete(context.Context, string, []string) error {
 	return errors.New("not asked by this stage")
 }
 
-func (w *world) run(t *testing.T, phase string, skipped ...score.Skipped) []domain.Row {
-	t.Helper()
-	s := &score.Stage{
+func (w *world) stage() *score.Stage {
+	return &score.Stage{
 		Store: w, Budget: budget.Budget{Ledger: w}, Embedder: w, EmbedPrice: money.Price{Unit: 20_000, Units: 1}, Embeds: "openai", Index: w,
 		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
 	}
-	out, err := s.Run(t.Context(), score.Input{Ref: ref, Doc: "in", Phase: phase, Skipped: skipped})
+}
+
+func (w *world) run(t *testing.T, phase string, skipped ...score.Skipped) []domain.Row {
+	t.Helper()
+	out, err := w.stage().Run(t.Context(), score.Input{Ref: ref, Doc: "in", Phase: phase, Skipped: skipped})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +236,7 @@ func TestPrescoringRejectsOnlyWhoCannotReachReview(t *testing.T) {
 			t.Errorf("row %d has no receipt", i)
 			continue
 		}
-		if gone := row.State == domain.Rejected; gone != scoring.Hopeless(*row.Prescore, scoring.Thresholds{Review: 0.60}) {
+		if gone := row.State == domain.Rejected; gone != scoring.Hopeless(*row.Prescore, domain.DefaultThresholds()) {
 			t.Errorf("row %d is %s, but its upper bound is %g", i, row.State, row.Prescore.Upper)
 		}
 	}
@@ -224,9 +255,9 @@ func TestPrescoringRejectsOnlyWhoCannotReachReview(t *testing.T) {
 func TestPrescoringKnowsTheCampaignsThresholds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, as(domain.Queued, hopeless("p_1")))
-	w.profile.Options.Thresholds = domain.Thresholds{Convert: 0.75, Review: 0.001}
+	w.profile.Options.Thresholds = domain.Thresholds{Convert: 0.75}
 	if got := states(w.run(t, score.Prescore)); got[0] != domain.InWork {
-		t.Errorf("with a review threshold of 0.001 the row is %s", got[0])
+		t.Errorf("with a review threshold of zero the row is %s", got[0])
 	}
 }
 
@@ -322,6 +353,23 @@ func TestSkippedEnrichersAreTheReasonForWhatIsMissing(t *testing.T) {
 	}
 }
 
+// A company without anybody to contact, and a person of whom nothing is known,
+// wait for a look, with the reason.
+func TestWhatIsUnknownNeitherQualifiesNorRejects(t *testing.T) {
+	t.Parallel()
+	firm, stranger := perfect("p_0"), domain.Row{State: domain.InWork, Prospect: domain.Prospect{ID: "p_1", Person: domain.Person{FirstName: "Ann", LastName: "Lee"}}}
+	firm.Prospect.Person, firm.Prospect.Contact = domain.Person{}, domain.Contact{}
+	for i, want := range []string{"No person found yet", "person.title"} {
+		row := newWorld(t, firm, stranger).run(t, score.Score)[i]
+		if row.State != domain.Review || !strings.Contains(row.Reason, want) {
+			t.Errorf("row %d is %s: %s; want review with %q", i, row.State, row.Reason, want)
+		}
+		if got := scoring.Recompute(*row.Score); got != row.Score.Score {
+			t.Errorf("row %d: recomputed %v, receipt says %v", i, got, row.Score.Score)
+		}
+	}
+}
+
 // A person whose address would bounce is nobody to write to without a look.
 func TestAnAddressThatBouncesIsNotConverted(t *testing.T) {
 	t.Parallel()
@@ -329,5 +377,58 @@ func TestAnAddressThatBouncesIsNotConverted(t *testing.T) {
 	gone.Prospect.Contact.EmailStatus = domain.EmailInvalid
 	if got := states(newWorld(t, gone).run(t, score.Score)); got[0] != domain.Review {
 		t.Errorf("the row is %s, want review", got[0])
+	}
+}
+
+// A worker that dies after its texts were embedded does not make the next one
+// buy the embeddings again, and the score is the same.
+func TestEmbeddingsAreBoughtOnce(t *testing.T) {
+	t.Parallel()
+	wordless := perfect("p_1")
+	wordless.Prospect.Person, wordless.Prospect.Company, wordless.Prospect.Signals = domain.Person{LastName: "Lee"}, domain.Company{}, nil
+	rows := []domain.Row{perfect("p_0"), wordless, hopeless("p_2"), as(domain.Rejected, hopeless("p_3"))}
+	undisturbed := newWorld(t, rows...)
+	want := undisturbed.run(t, score.Score)
+	for _, strike := range []string{"settle", "put"} {
+		w := newWorld(t, rows...)
+		w.usage, w.strike = 2, strike
+		s := w.stage()
+		if _, err := s.Run(t.Context(), score.Input{Ref: ref, Doc: "in", Phase: score.Score}); !fault.Is(err, fault.Unavailable) {
+			t.Fatalf("%s fails, but Run = %v", strike, err)
+		}
+		w.strike = ""
+		got := w.run(t, score.Score)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("after %s failed (-undisturbed +repeated):\n%s", strike, diff)
+		}
+		if len(w.embedded) != 1 || w.open != nil || w.settled < 2 || w.room+w.settled != money.Dollar {
+			t.Errorf("after %s failed: embedded %d times, settled %s of %s, open %v", strike, len(w.embedded), w.settled, money.Dollar-w.room, w.open)
+		}
+		// Other texts are another batch.
+		w.objects["in"] = []domain.Row{hopeless("p_2")}
+		if w.run(t, score.Score); len(w.embedded) != 2 {
+			t.Errorf("embedded %d times for two different batches", len(w.embedded))
+		}
+	}
+}
+
+// A reservation is the highest price: in scripts that the tokenizer does not
+// know, every byte may be a token.
+func TestEmbeddingsNeverCostMoreThanWasReserved(t *testing.T) {
+	t.Parallel()
+	row := perfect("p_0")
+	row.Prospect.Person.Title = "技術部長"
+	row.Prospect.Company.Description = strings.Repeat("𒀀𒀁", 200) // cuneiform
+	w := newWorld(t, row)
+	w.strike = "settle"
+	if _, err := w.stage().Run(t.Context(), score.Input{Ref: ref, Doc: "in", Phase: score.Score}); !fault.Is(err, fault.Unavailable) {
+		t.Fatal(err)
+	}
+	bytes := 0
+	for _, text := range w.embedded[0] {
+		bytes += len(text)
+	}
+	if price := (money.Price{Unit: 20_000}).For(float64(bytes) / 1e6); w.open.Max < price {
+		t.Errorf("reserved %s for texts that may cost %s", w.open.Max, price)
 	}
 }

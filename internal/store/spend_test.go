@@ -1,0 +1,173 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/store"
+)
+
+// Money that a stopped run left set aside counts as spent, until a worker that
+// is still alive says what it really spent.
+func TestOpenReservationsAreSettledInFullAndPutRightByWhoKnows(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		if err := s.OpenSpend(ctx, ref(""), 1000); err != nil {
+			t.Fatal(err)
+		}
+		alive := store.Reservation{ID: "c1/hunter/0", Provider: "hunter", Max: 300, Questions: []byte("abcdef")}
+		dead := store.Reservation{ID: "c2/apollo/0", Provider: "apollo", Max: 200}
+		done := store.Reservation{ID: "c3/apollo/0", Provider: "apollo", Max: 100}
+		for _, r := range []store.Reservation{alive, dead, done} {
+			if err := s.Reserve(ctx, ref("c"), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Settle(ctx, ref("c3"), done, 40); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := s.SettleOpen(ctx, ref("")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		spent := func(hunter money.Micro) store.Spend {
+			return store.Spend{
+				Cap: 1000, Free: 1000 - hunter - 240, Settled: hunter + 240,
+				ByProvider: map[string]money.Micro{"hunter": hunter, "apollo": 240},
+			}
+		}
+		check := func(when string, want store.Spend) {
+			t.Helper()
+			got, err := s.Spend(ctx, ref(""))
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("%s: %v (-want +got):\n%s", when, err, diff)
+			}
+		}
+		check("settled in full", spent(300))
+		for range 2 {
+			if err := s.Settle(ctx, ref("c1"), alive, 120); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check("put right", spent(120))
+		if err := s.SettleOpen(ctx, ref("")); err != nil {
+			t.Fatal(err)
+		}
+		check("nothing is open any more", spent(120))
+	})
+}
+
+func TestParkedMessagesOfAStoppedRunAreDropped(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		other := ref("")
+		other.Run = "r2"
+		for _, id := range []string{"m1", "m2"} {
+			if err := s.Park(ctx, ref(""), id, "q", []byte("{}")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Park(ctx, other, "m3", "q", []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := s.DropParked(ctx, ref("")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if left, err := s.Parked(ctx, ref("")); err != nil || len(left) != 0 {
+			t.Errorf("%d messages still wait, %v", len(left), err)
+		}
+		if kept, err := s.Parked(ctx, other); err != nil || len(kept) != 1 {
+			t.Errorf("another run has %d messages left, %v; want its one", len(kept), err)
+		}
+	})
+}
+
+// A cap that comes before the plan has opened the run's spend is the run's cap.
+func TestACapBeforeThePlanHolds(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		if err := s.RaiseCap(ctx, ref(""), 700); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.OpenSpend(ctx, ref(""), 100); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Reserve(ctx, ref("c"), store.Reservation{ID: "a", Provider: "x", Max: 650}); err != nil {
+			t.Error(err)
+		}
+		if err := s.RaiseCap(ctx, ref(""), 600); !fault.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "$0.00065") {
+			t.Errorf("a cap below what is reserved = %v, want a Conflict that names it", err)
+		}
+		got, err := s.Spend(ctx, ref(""))
+		if want := (store.Spend{Cap: 700, Free: 50, ByProvider: map[string]money.Micro{}}); err != nil || cmp.Diff(want, got) != "" {
+			t.Errorf("spend = %+v, %v; want %+v", got, err, want)
+		}
+	})
+}
+
+// A team's budget holds over all its runs, from the moment it is set, and in
+// each month anew.
+func TestATeamsBudgetHoldsOverAllRuns(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		n := 0
+		reserve := func(run string, amount money.Micro) error {
+			of := ref("c")
+			of.Run = run
+			if err := s.OpenSpend(ctx, of, money.Dollar); err != nil {
+				t.Fatal(err)
+			}
+			n++
+			return s.Reserve(ctx, of, store.Reservation{ID: fmt.Sprint("c/x/", n), Provider: "x", Max: amount})
+		}
+		set := func(limit money.Micro) {
+			t.Helper()
+			if err := s.SetBudget(ctx, "acme", limit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check := func(want store.Budget) {
+			t.Helper()
+			if got, err := s.Budget(ctx, "acme"); err != nil || got != want {
+				t.Errorf("budget = %+v, %v; want %+v", got, err, want)
+			}
+		}
+		check(store.Budget{Month: "2000-01"})
+		set(100)
+		check(store.Budget{Month: "2000-01", Limit: 100})
+		if err := reserve("r1", 60); err != nil {
+			t.Fatal(err)
+		}
+		if err := reserve("r2", 60); !fault.Is(err, fault.CapReached) || !strings.Contains(fault.Message(err), "sluice team budget") {
+			t.Errorf("beyond the budget = %v, want CapReached and what to do", err)
+		}
+		set(120) // in the middle of the month
+		if err := reserve("r2", 60); err != nil {
+			t.Errorf("within the raised budget: %v", err)
+		}
+		set(50) // below what is committed
+		check(store.Budget{Month: "2000-01", Limit: 50, Reserved: 120})
+		if err := reserve("r1", 1); !fault.Is(err, fault.CapReached) {
+			t.Errorf("beyond the lowered budget = %v", err)
+		}
+		set(0)
+		if err := reserve("r1", 5000); err != nil {
+			t.Errorf("without a limit: %v", err)
+		}
+		set(70)
+		time.Sleep(31 * 24 * time.Hour)
+		check(store.Budget{Month: "2000-02", Limit: 70})
+		if err := reserve("r3", 70); err != nil {
+			t.Errorf("in the next month: %v", err)
+		}
+	})
+}
