@@ -26,7 +26,7 @@ RACE ?= ./internal/breaker ./internal/localaws/... ./internal/pipeline/... ./int
 TOOL := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo race cover fuzz bench bench-million bench-gate parity parity-quick test-awscli lint fmt fmt-check vet vuln generate generate-check tidy-check \
+.PHONY: help build test demo race cover fuzz bench bench-million bench-gate sim sim-mutations test-binaries parity parity-quick test-awscli lint fmt fmt-check vet vuln generate generate-check tidy-check \
 	validate build-functions deploy hooks ci
 
 help: ## print this list
@@ -99,6 +99,16 @@ tidy-check: ## fail if go.mod or go.sum are not tidy
 validate: ## check template.yaml and the state machines with AWS's own tools (PyPI and npm, into build/validate)
 	internal/tools/validate/run
 
+SEEDS ?= 1000
+sim: ## run SEEDS (1000) campaigns full of mishaps in simulated time and check every promise after each
+	go test ./internal/sim -run 'TestSeeds$$' -v -timeout 0 -sim.seeds=$(SEEDS)
+
+sim-mutations: ## switch one safeguard off after the other; the simulation must notice each
+	go test ./internal/sim -run 'TestMutations$$' -v -timeout 0 -sim.mutations
+
+test-binaries: ## drive every compiled function through the Lambda Runtime API; reports init time, memory and zip size
+	go run ./internal/binaries
+
 parity: parity-quick ## compare the local AWS with dynalite, moto and dynoxide (npm, PyPI, crates; into build/parity)
 	internal/tools/parity/dynamodb.sh dynoxide
 
@@ -141,7 +151,7 @@ deploy: ## build and deploy with the SAM CLI; STAGE=dev or prod
 hooks: ## check format, vet and layout before every commit of this clone
 	git config core.hooksPath internal/tools/hooks
 
-CI_STEPS := tidy-check fmt-check lint test race build-functions validate generate-check
+CI_STEPS := tidy-check fmt-check lint test race sim-mutations bench-gate parity-quick test-awscli test-binaries build-functions validate generate-check
 
 ci: ## what continuous integration runs, with the seconds that each step took
 	@for step in $(CI_STEPS); do \

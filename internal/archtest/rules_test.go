@@ -68,6 +68,8 @@ var rules = []rule{
 	{group: "internal/sandbox/**", inside: "sandbox/** localaws/journal " + vocab + " normalize", outside: grpc + " google.golang.org/protobuf/ github.com/pinecone-io/go-pinecone/v5/"},
 	{group: "internal/practice", inside: "** !archtest !cli !provider/providertest", outside: awsSDK + " " + lambda + " " + grpc + " " + uuid},
 	{group: "internal/bench"},
+	{group: "internal/sim"},
+	{group: "internal/binaries", inside: "app domain money practice localaws/template"},
 	{group: "internal/cli", inside: "** !archtest !provider/providertest !pipeline/*", outside: awsSDK + " github.com/google/pprof/profile github.com/alecthomas/kong golang.org/x/term " + uuid + " " + workers},
 	{group: "cmd/sluice", inside: "cli . config"},
 
@@ -84,12 +86,12 @@ var restricted = []struct {
 	why    string
 }{
 	{
-		"net/http", "internal/provider/** internal/api internal/lambdax internal/app internal/cli internal/practice internal/localaws/** internal/sandbox/**",
+		"net/http", "internal/provider/** internal/api internal/lambdax internal/app internal/cli internal/practice internal/localaws/** internal/sandbox/** internal/binaries",
 		"calls go through provider/transport, which limits, breaks, meters and redacts",
 	},
 	{"net/http/httptest", "internal/provider/providertest", "it is for tests"},
 	{"testing", "internal/provider/providertest", "test code does not belong in a binary"},
-	{"os/exec", "", "nothing here starts a process"},
+	{"os/exec", "internal/binaries", "nothing else here starts a process"},
 	{"unsafe", "", "nothing here is worth it"},
 	{"math/rand", "", "use math/rand/v2"},
 	{

@@ -32,6 +32,10 @@ type Result struct {
 	StoredMB     int                `json:"storedMB"`     // of it, what the local AWS stores
 	PerProspect  map[string]float64 `json:"perProspect"`  // what AWS bills by, by unit
 	USD          map[string]float64 `json:"usdPerMillionProspects"`
+	// AnswerUnits is how many of the write units kept answers of providers, and
+	// AnswerUSD what those cost: the price of paying nothing twice.
+	AnswerUnits float64 `json:"answerWriteUnits"`
+	AnswerUSD   float64 `json:"answerUsdPerMillionProspects"`
 }
 
 // Total is the price per million prospects in dollars.

@@ -16,13 +16,12 @@ var naive = struct {
 	perProspect map[string]float64
 	usd         float64
 }{
-	perProspect: map[string]float64{"writeUnits": 36, "readUnits": 6, "stateTransitions": 20, "sqsRequests": 9, "lambdaInvocations": 6, "secretsRequests": 3},
+	perProspect: map[string]float64{"readUnits": 6, "stateTransitions": 20, "sqsRequests": 9, "lambdaInvocations": 6, "secretsRequests": 3},
 	usd:         559,
 }
 
 // rows of the table, in order; units that are not named here are small.
 var rows = []struct{ unit, label string }{
-	{"writeUnits", "DynamoDB write units"},
 	{"readUnits", "DynamoDB read units"},
 	{"stateTransitions", "state transitions"},
 	{"sqsRequests", "SQS requests"},
@@ -45,6 +44,8 @@ func (r Record) Table() string {
 	}
 	line("per prospect", "one execution per lead", func(x Result) string { return fmt.Sprintf("%d prospects", x.Prospects) })
 	b.WriteString("|" + strings.Repeat(" --- |", len(r.Runs)+2) + "\n")
+	line("DynamoDB write units without kept answers", "36", func(x Result) string { return fmt.Sprintf("%.3f", x.PerProspect["writeUnits"]-x.AnswerUnits) })
+	line("and those that keep providers' answers", "", func(x Result) string { return fmt.Sprintf("%.3f", x.AnswerUnits) })
 	for _, row := range rows {
 		beside := ""
 		if n, ok := naive.perProspect[row.unit]; ok {
@@ -53,6 +54,7 @@ func (r Record) Table() string {
 		line(row.label, beside, func(x Result) string { return fmt.Sprintf("%.3f", x.PerProspect[row.unit]) })
 	}
 	line("**$ per million**", fmt.Sprintf("**%.0f**", naive.usd), func(x Result) string { return fmt.Sprintf("**%.2f**", x.Total()) })
+	line("without kept answers", "", func(x Result) string { return fmt.Sprintf("%.2f", x.Total()-x.AnswerUSD) })
 	line("prospects/min", "", func(x Result) string { return fmt.Sprintf("%.0f", x.PerMinute) })
 	line("processor ms", "", func(x Result) string { return fmt.Sprintf("%.2f", x.CPUMicroseconds/1000) })
 	line("peak memory MB", "", func(x Result) string { return fmt.Sprintf("%d", x.PeakMemoryMB) })

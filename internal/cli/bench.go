@@ -91,6 +91,12 @@ func (b *benchCommand) measure(ctx context.Context, world *practice.World, p *pr
 	for _, u := range meter.Units() {
 		r.PerProspect[u.String()], r.USD[u.String()] = billed.Count(u)/n, billed.CostMicroUSD(u)/n
 	}
+	answers, err := answerUnits(ctx, world)
+	if err != nil {
+		return r, err
+	}
+	r.AnswerUnits = answers / n
+	r.AnswerUSD = r.USD[meter.WriteUnits.String()] * answers / billed.Count(meter.WriteUnits)
 	stored, err := storedBytes(ctx, world)
 	r.StoredMB = int(stored >> 20)
 	return r, err

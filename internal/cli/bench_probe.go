@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"math"
 	"net/http"
 	"runtime/metrics"
 	"runtime/pprof"
@@ -12,11 +13,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/pprof/profile"
 
 	"github.com/messageai/sluice/internal/practice"
 )
+
+// answerOverhead is the size of an answer's item without the answer: keys,
+// names and its time to live.
+const answerOverhead = 75
 
 // probe measures processor time by stage, and memory, while a benchmark runs.
 type probe struct {
@@ -142,4 +148,30 @@ func storedBytes(ctx context.Context, world *practice.World) (sum int64, err err
 		}
 	}
 	return sum, nil
+}
+
+// answerUnits is how many write units it took to keep the answers of providers:
+// each is written once.
+func answerUnits(ctx context.Context, world *practice.World) (units float64, err error) {
+	cfg, err := world.Stack.Config("")
+	if err != nil {
+		return 0, err
+	}
+	pages := dynamodb.NewScanPaginator(dynamodb.NewFromConfig(cfg), &dynamodb.ScanInput{
+		TableName:        aws.String(world.Stack.Output("ControlTable")),
+		FilterExpression: aws.String("begins_with(pk, :answers)"), ProjectionExpression: aws.String("answer"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":answers": &types.AttributeValueMemberS{Value: "CACHE#"}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return 0, err
+		}
+		for _, it := range page.Items {
+			if answer, ok := it["answer"].(*types.AttributeValueMemberB); ok {
+				units += math.Ceil(float64(len(answer.Value)+answerOverhead) / 1024)
+			}
+		}
+	}
+	return units, nil
 }

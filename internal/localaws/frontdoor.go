@@ -3,11 +3,13 @@ package localaws
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 
 	"github.com/messageai/sluice/internal/localaws/iam"
 	"github.com/messageai/sluice/internal/localaws/lambda"
+	"github.com/messageai/sluice/internal/localaws/scheduler"
 	"github.com/messageai/sluice/internal/localaws/wire"
 )
 
@@ -49,6 +51,12 @@ func (d *frontDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if s, ok := d.json[scope.service]; ok {
 		call.Operation = operationOf(scope.service, r)
+		if trace := r.Header.Get(lambda.TraceHeader); trace != "" && scope.service == "sqs" {
+			if plain, err := url.PathUnescape(trace); err == nil { // the SDK escapes it
+				trace = plain
+			}
+			r = r.WithContext(lambda.WithTrace(r.Context(), trace))
+		}
 		wire.ServeJSON(w, r, s, call)
 		return
 	}
@@ -83,6 +91,8 @@ func operationOf(service string, r *http.Request) string {
 		return "ListObjectsV2"
 	case service == "s3" && r.Method == http.MethodHead:
 		return "HeadObject"
+	case service == "scheduler":
+		return scheduler.OperationOf(r)
 	}
 	return r.Method + " " + r.URL.Path
 }
@@ -92,10 +102,11 @@ var throttles = map[string]struct {
 	status int
 	code   string
 }{
-	"dynamodb": {400, "ThrottlingException"},
-	"sqs":      {403, "RequestThrottled"},
-	"s3":       {503, "SlowDown"},
-	"lambda":   {429, "TooManyRequestsException"},
+	"dynamodb":  {400, "ThrottlingException"},
+	"sqs":       {403, "RequestThrottled"},
+	"s3":        {503, "SlowDown"},
+	"lambda":    {429, "TooManyRequestsException"},
+	"scheduler": {429, "ThrottlingException"},
 }
 
 // refuse writes the error of a Throttle or a ServerError in the service's form.
@@ -121,6 +132,8 @@ func refuse(w http.ResponseWriter, service string, m Mishap) {
 		_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message></Error>`, e.Code, e.Message)
 	case "lambda":
 		lambda.WriteError(w, call, e)
+	case "scheduler":
+		scheduler.WriteError(w, call, e)
 	default:
 		wire.WriteJSONError(w, call, "1.0", e)
 	}

@@ -26,10 +26,11 @@ func (s *Stack) hosted() ([]lambda.Function, error) {
 		if !ok {
 			return nil, fmt.Errorf("function %s: there is no code for CodeUri %q (folder %q)", f.LogicalID, f.CodeURI, folder)
 		}
-		cfg := s.config(f.Role, f.Name)
 		out = append(out, lambda.Function{
-			Name: f.Name, ARN: f.ARN, Env: s.environment(f), Role: f.Role, MemoryMB: f.MemoryMB, Timeout: f.Timeout, Reserved: f.Reserved,
-			New: func(ctx context.Context, env map[string]string) (lambda.Handler, error) { return start(ctx, env, cfg) },
+			Name: f.Name, ARN: f.ARN, Env: s.environment(f), Role: f.Role, MemoryMB: f.MemoryMB, Timeout: f.Timeout, Reserved: f.Reserved, AllowLoops: f.AllowLoops,
+			New: func(ctx context.Context, env map[string]string) (lambda.Handler, error) {
+				return start(ctx, env, s.config(f.Role, f.Name, lambda.SandboxFrom(ctx)))
+			},
 		})
 	}
 	return out, nil
@@ -60,13 +61,14 @@ func accessKey(role *iam.Principal) string {
 }
 
 // config builds by hand what config.LoadDefaultConfig would find in the
-// environment of a deployed function, with its defaults.
-func (s *Stack) config(role *iam.Principal, caller string) aws.Config {
+// environment of a deployed function, with its defaults. Calls are made
+// from sandbox, if that is not nil.
+func (s *Stack) config(role *iam.Principal, caller string, sandbox *lambda.Sandbox) aws.Config {
 	credentials := aws.Credentials{AccessKeyID: accessKey(role), SecretAccessKey: "unused", SessionToken: "unused", AccountID: s.opts.Account, Source: "localaws"}
 	return aws.Config{
 		Region:                     s.opts.Region,
 		Credentials:                aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
-		HTTPClient:                 &client{door: s.door, faults: s.opts.Faults, caller: caller},
+		HTTPClient:                 &client{door: s.door, faults: s.opts.Faults, sandbox: sandbox, caller: caller},
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 		DisableClockSkewCorrection: true,

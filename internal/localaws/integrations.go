@@ -114,3 +114,40 @@ func (p pollers) Receive(ctx context.Context, queueARN string, limit int, wait t
 func (p pollers) Delete(ctx context.Context, queueARN string, receipts []string) error {
 	return p.queues.Delete(ctx, queueARN, receipts)
 }
+
+// traced is SQS for callers that say which chain of requests they belong to:
+// the queue keeps the trace header of a request with its messages.
+type traced struct{ *sqs.Service }
+
+// Handle implements wire.Service.
+func (t traced) Handle(ctx context.Context, call *wire.Call) (any, error) {
+	trace := lambda.TraceFrom(ctx)
+	if trace != "" && (call.Operation == "SendMessage" || call.Operation == "SendMessageBatch") {
+		var in map[string]any
+		if err := call.Decode(&in); err != nil {
+			return nil, err
+		}
+		mark(in, trace)
+		if entries, ok := in["Entries"].([]any); ok {
+			delete(in, "MessageSystemAttributes")
+			for _, e := range entries {
+				if entry, ok := e.(map[string]any); ok {
+					mark(entry, trace)
+				}
+			}
+		}
+		body, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("mark messages: %w", err)
+		}
+		call.Body = body
+	}
+	return t.Service.Handle(ctx, call)
+}
+
+// mark puts a trace into a message, unless the sender put one there.
+func mark(message map[string]any, trace string) {
+	if _, ok := message["MessageSystemAttributes"]; !ok {
+		message["MessageSystemAttributes"] = map[string]any{lambda.TraceAttribute: map[string]string{"DataType": "String", "StringValue": trace}}
+	}
+}

@@ -7,14 +7,17 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/messageai/sluice/internal/localaws/jsonata"
 	"github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/localaws/sqs"
 )
 
 // Factory starts one sandbox of a function, as main does before lambda.Start:
 // env is the function's environment and cfg calls the stack as the function's
-// role. Clients and handlers must pass on the context of the invocation, since
-// that is how a killed worker is told from a living one.
+// role, from this sandbox alone: once it is thrown away its calls fail, and while
+// it is frozen they wait, whatever context they have. Clients of anything else
+// are told from others by the context of the invocation, or by ctx: see
+// [SandboxTransport].
 type Factory func(ctx context.Context, env map[string]string, cfg aws.Config) (lambda.Handler, error)
 
 // Options configures a [Stack]. Dir and Functions are required.
@@ -41,5 +44,13 @@ type Options struct {
 
 	Faults  Faults                             // nil: nothing goes wrong
 	Disturb func(queue string) sqs.Disturbance // of messages sent to a queue; nil: nothing
-	Logger  *slog.Logger                       // nil discards
+	// EventCopies says how often an event about an execution is delivered; nil
+	// is once. AWS promises at least once.
+	EventCopies func(executionARN string) int
+
+	Logger *slog.Logger // nil discards
+
+	// Interpreters are shared with other stacks, to open many quickly; nil: the
+	// stack has its own.
+	Interpreters *jsonata.Interpreters
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/localaws/meter"
 	"github.com/messageai/sluice/internal/localaws/s3"
+	"github.com/messageai/sluice/internal/localaws/scheduler"
 	"github.com/messageai/sluice/internal/localaws/secretsmanager"
 	"github.com/messageai/sluice/internal/localaws/sqs"
 	"github.com/messageai/sluice/internal/localaws/stepfunctions"
@@ -46,6 +47,7 @@ type Stack struct {
 	keys    *kms.Service
 	states  *stepfunctions.Service
 	lambda  *lambda.Service
+	clock   *scheduler.Service
 	apis    []*httpapi.API
 	door    *frontDoor
 	close   func() error
@@ -91,7 +93,7 @@ func New(ctx context.Context, opts Options) (_ *Stack, err error) {
 	}
 	s.meter.Restore(meter.Reading{}) // creating a stack costs nothing
 	s.close = sync.OnceValue(func() error {
-		return errors.Join(s.states.Close(), s.lambda.Close(), s.queues.Close(), s.journal.Close())
+		return errors.Join(s.clock.Close(), s.states.Close(), s.lambda.Close(), s.queues.Close(), s.journal.Close())
 	})
 	return s, nil
 }
@@ -147,7 +149,16 @@ func (s *Stack) openCompute() error {
 		roles[role.ARN] = role
 		s.door.principals[accessKey(role)] = role
 	}
-	var err error
+	role := func(arn string) *iam.Principal {
+		if role, ok := roles[arn]; ok {
+			return role
+		}
+		return &iam.Principal{ARN: arn} // may do nothing; nil would be root
+	}
+	events, err := s.openRules()
+	if err != nil {
+		return err
+	}
 	s.states, err = stepfunctions.New(stepfunctions.Options{
 		Region: region, Account: account, Meter: s.meter, Journal: s.journal,
 		Integrations: &integrations{
@@ -155,13 +166,7 @@ func (s *Stack) openCompute() error {
 			functions:   func() *lambda.Service { return s.lambda },
 			queues:      s.queues,
 		},
-		Objects: objects{s.objects},
-		Role: func(arn string) *iam.Principal {
-			if role, ok := roles[arn]; ok {
-				return role
-			}
-			return &iam.Principal{ARN: arn} // may do nothing; nil would be root
-		},
+		Objects: objects{s.objects}, Role: role, Ended: events.ended, Interpreters: s.opts.Interpreters,
 	})
 	if err != nil {
 		return err
@@ -181,6 +186,16 @@ func (s *Stack) openCompute() error {
 	if err != nil {
 		return err
 	}
+	schedules := make([]scheduler.Schedule, len(s.tmpl.Schedules))
+	for i, t := range s.tmpl.Schedules {
+		schedules[i] = scheduled(t)
+	}
+	s.clock, err = scheduler.New(scheduler.Options{
+		Region: region, Account: account, Targets: scheduleTargets{s}, Journal: s.journal, Role: role, Schedules: schedules,
+	})
+	if err != nil {
+		return err
+	}
 	for _, a := range s.tmpl.APIs {
 		api, err := s.api(a)
 		if err != nil {
@@ -189,9 +204,9 @@ func (s *Stack) openCompute() error {
 		s.apis = append(s.apis, api)
 	}
 	s.door.json = map[string]wire.Service{
-		"dynamodb": s.tables, "sqs": s.queues, "secretsmanager": s.secrets, "kms": s.keys, "states": s.states,
+		"dynamodb": s.tables, "sqs": traced{s.queues}, "secretsmanager": s.secrets, "kms": s.keys, "states": s.states,
 	}
-	s.door.rest = map[string]http.Handler{"s3": s.objects, "lambda": s.lambda}
+	s.door.rest = map[string]http.Handler{"s3": s.objects, "lambda": s.lambda, "scheduler": s.clock}
 	return nil
 }
 
@@ -212,14 +227,15 @@ func (s *Stack) api(a template.HTTPAPI) (*httpapi.API, error) {
 	return api, err
 }
 
-// Start begins polling the event sources and resumes what an earlier process
-// left unfinished. It does not wait.
+// Start begins polling the event sources, fires schedules and resumes what an
+// earlier process left unfinished. It does not wait.
 func (s *Stack) Start() {
 	s.states.Resume()
 	s.lambda.Start()
+	s.clock.Start()
 }
 
-// Close stops executions and pollers, kills running invocations, and closes the
+// Close stops schedules, executions and pollers, kills running invocations, and closes the
 // journal. Executions stop first, so that none of them records as a failure
 // what is only the end of this process. A second call does nothing.
 func (s *Stack) Close() error { return s.close() }
@@ -229,16 +245,16 @@ func (s *Stack) Close() error { return s.close() }
 // account's root. It reads neither environment nor files.
 func (s *Stack) Config(principal string) (aws.Config, error) {
 	if principal == "" {
-		return s.config(nil, ""), nil
+		return s.config(nil, "", nil), nil
 	}
 	for _, role := range s.tmpl.Roles {
 		if role.Name == principal || role.Name == principal+"Role" {
-			return s.config(role, principal), nil
+			return s.config(role, principal, nil), nil
 		}
 	}
 	for _, f := range s.tmpl.Functions {
 		if f.LogicalID == principal {
-			return s.config(f.Role, principal), nil
+			return s.config(f.Role, principal, nil), nil
 		}
 	}
 	return aws.Config{}, fmt.Errorf("configure clients: the template has no role, function or state machine %q", principal)

@@ -16,19 +16,28 @@ import (
 // Transport wraps the round tripper that a function's provider clients use, so
 // that a killed worker's calls fail and have no effect. faults may kill workers
 // at these calls too, delay them, lose their answers, or refuse them with a bare
-// 429 or 500; nil leaves them alone.
+// 429 or 500; nil leaves them alone. Only calls with an invocation's context
+// are known to be a worker's; see [SandboxTransport].
 func Transport(next http.RoundTripper, faults Faults) http.RoundTripper {
 	return &providerTransport{next: next, faults: faults}
 }
 
+// SandboxTransport is a [Transport] for the clients of one sandbox, whose
+// context a [Factory] gets: it knows the worker whatever context a call has, and
+// holds calls back while the sandbox is frozen.
+func SandboxTransport(sandbox context.Context, next http.RoundTripper, faults Faults) http.RoundTripper {
+	return &providerTransport{next: next, faults: faults, sandbox: lambda.SandboxFrom(sandbox)}
+}
+
 type providerTransport struct {
-	next   http.RoundTripper
-	faults Faults
+	next    http.RoundTripper
+	faults  Faults
+	sandbox *lambda.Sandbox
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *providerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := call{faults: t.faults, service: r.URL.Host, operation: r.Method + " " + r.URL.Path}
+	c := call{faults: t.faults, sandbox: t.sandbox, service: r.URL.Host, operation: r.Method + " " + r.URL.Path}
 	return c.do(r, t.next.RoundTrip, func(m Mishap) *http.Response {
 		status := http.StatusInternalServerError
 		if m == Throttle {
@@ -41,6 +50,7 @@ func (t *providerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // call is one call that may go wrong.
 type call struct {
 	faults                     Faults
+	sandbox                    *lambda.Sandbox // nil: of whoever ctx belongs to
 	service, operation, caller string
 }
 
@@ -49,7 +59,11 @@ type call struct {
 // ServerError.
 func (c call) do(r *http.Request, send func(*http.Request) (*http.Response, error), refuse func(Mishap) *http.Response) (*http.Response, error) {
 	ctx := r.Context()
-	worker := lambda.InvocationFrom(ctx)
+	worker, err := c.sandbox.Enter(ctx)
+	if err != nil {
+		closeBody(r.Body)
+		return nil, err
+	}
 	if worker != nil {
 		c.caller = worker.Function
 	}
@@ -71,9 +85,15 @@ func (c call) do(r *http.Request, send func(*http.Request) (*http.Response, erro
 		closeBody(r.Body)
 		return refuse(fault.Mishap), nil
 	}
+	if worker != nil && (c.service == "sqs" || c.service == "lambda") {
+		r.Header.Set(lambda.TraceHeader, worker.Trace) // the SDK does so in a process of its own
+	}
 	response, err := send(r)
 	if fault.Mishap == KillAfter {
 		worker.Kill()
+	}
+	if _, frozen := c.sandbox.Enter(ctx); frozen != nil { // and while it is frozen, no answer is read
+		err = frozen
 	}
 	switch {
 	case worker.Dead() || fault.Mishap == KillAfter:
@@ -113,15 +133,16 @@ func closeBody(body io.Closer) {
 // client is the aws.HTTPClient of configurations: it calls the front door in
 // the caller's goroutine.
 type client struct {
-	door   *frontDoor
-	faults Faults
-	caller string
+	door    *frontDoor
+	faults  Faults
+	sandbox *lambda.Sandbox
+	caller  string
 }
 
 // Do implements aws.HTTPClient.
 func (c *client) Do(r *http.Request) (*http.Response, error) {
 	scope := scopeOf(r)
-	one := call{faults: c.faults, service: scope.service, operation: operationOf(scope.service, r), caller: c.caller}
+	one := call{faults: c.faults, sandbox: c.sandbox, service: scope.service, operation: operationOf(scope.service, r), caller: c.caller}
 	return one.do(r, c.send, func(m Mishap) *http.Response {
 		a := &answer{header: http.Header{}}
 		refuse(a, scope.service, m)

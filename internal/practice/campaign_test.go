@@ -3,7 +3,6 @@ package practice_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -222,27 +221,5 @@ func TestTheSameSeedGivesTheSameResult(t *testing.T) {
 		if d != "" {
 			t.Errorf("two runs of one seed differ:\n%s", d)
 		}
-	}
-}
-
-func TestRunsKeepTheirPromisesUnderFaults(t *testing.T) {
-	seeds := 50
-	if testing.Short() { // under the race detector
-		seeds = 3
-	}
-	for seed := range uint64(seeds) {
-		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				c := newChaos(seed)
-				w := open(t, practice.Options{Seed: seed, Providers: c.providers(), Faults: c, Disturb: c.disturb, Generous: true})
-				s := wait(t, w, start(t, w, api.CampaignOptions{MaxProspects: 2000}).CampaignID)
-				check(t, w, s)
-				if s.Status != string(domain.RunCompleted) && s.Status != string(domain.RunPartial) {
-					t.Errorf("the run is %s: %s", s.Status, s.Reason)
-				}
-				t.Logf("%s (%s): %+v, mishaps %v", s.Status, s.Reason, s.Rows.Counts, c.hits)
-			})
-		})
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/localaws"
 	"github.com/messageai/sluice/internal/localaws/journal"
+	"github.com/messageai/sluice/internal/localaws/jsonata"
 	hosting "github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/localaws/sqs"
 	"github.com/messageai/sluice/internal/provider"
@@ -68,6 +69,9 @@ type Options struct {
 	Faults     localaws.Faults            // of AWS calls and provider calls
 	Disturb    func(queue string) sqs.Disturbance
 	Logger     *slog.Logger // of functions; nil discards
+
+	// Interpreters are shared with other worlds, to open many quickly.
+	Interpreters *jsonata.Interpreters
 
 	// Wrap stands between a function (by the name of its folder) and AWS,
 	// Outside between all functions and the providers, so that a test can see
@@ -199,7 +203,6 @@ func (w *World) openStack(ctx context.Context, opts Options) (err error) {
 		providers = opts.Outside(providers)
 	}
 	outside := app.Outside{
-		Transport: localaws.Transport(providers, opts.Faults),
 		GRPC: []grpc.DialOption{
 			grpc.WithContextDialer(w.pinecone.Dialer()),
 			grpc.WithChainUnaryInterceptor(mortal),
@@ -212,12 +215,14 @@ func (w *World) openStack(ctx context.Context, opts Options) (err error) {
 			if opts.Wrap != nil {
 				cfg.HTTPClient = opts.Wrap(name, cfg.HTTPClient)
 			}
+			outside := outside // each sandbox has connections of its own
+			outside.Transport = localaws.SandboxTransport(ctx, providers, opts.Faults)
 			h, err := build(ctx, env, cfg, outside)
 			return labelled{h, name}, err
 		}
 	}
 	options := localaws.Options{
-		Dir: sluice.Deploy, Parameters: parameters, Functions: functions, Faults: opts.Faults, Disturb: opts.Disturb, Logger: opts.Logger,
+		Dir: sluice.Deploy, Parameters: parameters, Functions: functions, Faults: opts.Faults, Disturb: opts.Disturb, Logger: opts.Logger, Interpreters: opts.Interpreters,
 	}
 	if opts.StateDir != "" {
 		options.StateDir = filepath.Join(opts.StateDir, "aws")

@@ -64,18 +64,36 @@ var ErrUnsupportedResult = errors.New("the result is a function")
 // and keeps as many interpreters as there are processors; further evaluations
 // wait their turn.
 type Engine struct {
+	*Interpreters
+	slots chan *vm // an entry is an idle interpreter, or nil for the right to take one
+}
+
+// Interpreters are the interpreters that no engine uses at the moment, with
+// what they have compiled. Starting one takes as long as hundreds of
+// evaluations, so engines that come and go share them. It is safe for many
+// goroutines and never waits.
+type Interpreters struct {
 	library, shim *goja.Program
 	limit         time.Duration // of one evaluation
 	steps, depth  int           // of one evaluation
 	keepEval      bool          // only to run the official suite
-	slots         chan *vm      // an entry is an idle interpreter, or nil for the right to start one
 
-	mu       sync.Mutex
-	compiled map[string]*Expr
+	mu    sync.Mutex
+	idle  []*vm
+	facts map[string]facts // by source
 }
 
-// New returns an engine.
+// New returns an engine with interpreters of its own.
 func New() (*Engine, error) {
+	shared, err := NewInterpreters()
+	if err != nil {
+		return nil, err
+	}
+	return shared.Engine(), nil
+}
+
+// NewInterpreters loads the library; interpreters start when they are needed.
+func NewInterpreters() (*Interpreters, error) {
 	sync := strings.NewReplacer("async ", "", "async(", "(", "await ", "", "Promise.all(", "(").Replace(librarySource)
 	library, err := goja.Compile("jsonata.min.js", sync, false)
 	if err != nil {
@@ -85,11 +103,46 @@ func New() (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load jsonata: %w", err)
 	}
-	e := &Engine{library: library, shim: shim, limit: timeLimit, steps: stepLimit, depth: depthLimit, compiled: map[string]*Expr{}, slots: make(chan *vm, runtime.GOMAXPROCS(0))}
+	return &Interpreters{library: library, shim: shim, limit: timeLimit, steps: stepLimit, depth: depthLimit, facts: map[string]facts{}}, nil
+}
+
+// Engine returns an engine that takes these interpreters; Close gives them back.
+func (p *Interpreters) Engine() *Engine {
+	e := &Engine{Interpreters: p, slots: make(chan *vm, runtime.GOMAXPROCS(0))}
 	for range cap(e.slots) {
 		e.slots <- nil
 	}
-	return e, nil
+	return e
+}
+
+// Close waits until no session has an interpreter and lets other engines have
+// them.
+func (e *Engine) Close() {
+	for range cap(e.slots) {
+		if v := <-e.slots; v != nil {
+			v.now, v.random = time.Now, nil // they may hold on to much
+			e.mu.Lock()
+			e.idle = append(e.idle, v)
+			e.mu.Unlock()
+		}
+	}
+	for range cap(e.slots) {
+		e.slots <- nil
+	}
+}
+
+// take returns an idle interpreter, or a new one.
+func (p *Interpreters) take() (*vm, error) {
+	p.mu.Lock()
+	last := len(p.idle) - 1
+	if last < 0 {
+		p.mu.Unlock()
+		return p.newVM()
+	}
+	v := p.idle[last]
+	p.idle = p.idle[:last]
+	p.mu.Unlock()
+	return v, nil
 }
 
 // acquire waits for an interpreter. It must be given back with release.
@@ -99,7 +152,7 @@ func (e *Engine) acquire(ctx context.Context) (*vm, error) {
 		if v != nil {
 			return v, nil
 		}
-		v, err := e.newVM()
+		v, err := e.take()
 		if err != nil {
 			e.slots <- nil
 		}
@@ -120,8 +173,13 @@ func (e *Engine) release(v *vm) {
 
 // Expr is a compiled expression. It may be used by many goroutines.
 type Expr struct {
-	engine    *Engine
-	source    string
+	engine *Engine
+	source string
+	facts
+}
+
+// facts are what the syntax tree of an expression tells. They never change.
+type facts struct {
 	variables []string // names that it reads, among others
 	named     []string // parts of $states that it names, as in $states.input
 	sections  []string // parts of $states that it can read: those, or all if it uses $states otherwise
@@ -159,10 +217,12 @@ func Unsupported(reference string) *Error {
 // Compile parses source. A syntax error is an *Error. Compiling the same
 // source again is cheap.
 func (e *Engine) Compile(source string) (*Expr, error) {
+	x := &Expr{engine: e, source: source}
+	var known bool
 	e.mu.Lock()
-	x := e.compiled[source]
+	x.facts, known = e.facts[source]
 	e.mu.Unlock()
-	if x != nil {
+	if known {
 		return x, nil
 	}
 	v, err := e.acquire(context.Background())
@@ -170,16 +230,15 @@ func (e *Engine) Compile(source string) (*Expr, error) {
 		return nil, err
 	}
 	defer e.release(v)
-	x = &Expr{engine: e, source: source, steps: steps(source)}
-	if err := v.inspect(x); err != nil {
+	if x.facts, err = v.inspect(source); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.compiled) >= cachedPerVM {
-		clear(e.compiled)
+	if len(e.facts) >= cachedPerVM {
+		clear(e.facts)
 	}
-	e.compiled[source] = x
+	e.facts[source] = x.facts
 	return x, nil
 }
 

@@ -23,7 +23,7 @@ import (
 
 // vm is one interpreter with the library loaded. It serves one goroutine.
 type vm struct {
-	engine   *Engine
+	limit    time.Duration // of one evaluation
 	rt       *goja.Runtime
 	compiled map[string]goja.Value
 	broken   bool // interrupted: must not be used again
@@ -33,8 +33,8 @@ type vm struct {
 	compileFn, variablesFn, rootlessFn, evaluateFn, parseFn goja.Callable
 }
 
-func (e *Engine) newVM() (*vm, error) {
-	v := &vm{engine: e, rt: goja.New(), compiled: map[string]goja.Value{}, now: time.Now}
+func (e *Interpreters) newVM() (*vm, error) {
+	v := &vm{limit: e.limit, rt: goja.New(), compiled: map[string]goja.Value{}, now: time.Now}
 	v.rt.SetTimeSource(func() time.Time { return v.now() })
 	v.rt.SetMaxCallStackSize(callStackLimit)
 	host := v.rt.NewObject()
@@ -95,20 +95,21 @@ func (v *vm) compile(source string) (goja.Value, error) {
 	return x, nil
 }
 
-// inspect fills in what the syntax tree of x tells.
-func (v *vm) inspect(x *Expr) error {
-	compiled, err := v.compile(x.source)
+// inspect reads the syntax tree of an expression.
+func (v *vm) inspect(source string) (x facts, err error) {
+	compiled, err := v.compile(source)
 	if err != nil {
-		return err
+		return x, err
 	}
 	found, err := v.variablesFn(goja.Undefined(), compiled)
 	if err != nil {
-		return v.failure(err)
+		return x, v.failure(err)
 	}
 	var names []string
 	if err := v.rt.ExportTo(found, &names); err != nil {
-		return fmt.Errorf("inspect expression: %w", err)
+		return x, fmt.Errorf("inspect expression: %w", err)
 	}
+	x.steps = steps(source)
 	for _, name := range names {
 		if section, ok := strings.CutPrefix(name, "states."); ok {
 			x.named = append(x.named, section)
@@ -122,10 +123,10 @@ func (v *vm) inspect(x *Expr) error {
 	}
 	reference, err := v.rootlessFn(goja.Undefined(), compiled)
 	if err != nil {
-		return v.failure(err)
+		return x, v.failure(err)
 	}
 	x.rootless = reference.String()
-	return nil
+	return x, nil
 }
 
 func (v *vm) evaluate(ctx context.Context, source string, input, bindings goja.Value) (json.RawMessage, bool, error) {
@@ -138,7 +139,7 @@ func (v *vm) evaluate(ctx context.Context, source string, input, bindings goja.V
 	}
 	// The timer's end is awaited, so that a late interrupt cannot hit the next evaluation.
 	fired := make(chan struct{})
-	timer := time.AfterFunc(v.engine.limit, func() {
+	timer := time.AfterFunc(v.limit, func() {
 		v.rt.Interrupt("time limit")
 		close(fired)
 	})

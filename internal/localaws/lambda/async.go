@@ -89,7 +89,7 @@ func (s *Service) attempt(id string, event asyncEvent) {
 	expires := time.Now().Add(asyncAge)
 	failures, pause := 0, firstPause
 	for failures < asyncAttempts && time.Now().Before(expires) {
-		done, err := s.start(f, id, event.Payload)
+		done, err := s.start(s.ctx, f, id, event.Payload)
 		if err != nil { // throttled
 			if !s.sleep(pause) {
 				return

@@ -3,8 +3,10 @@ package lambda
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 	"reflect"
 	"runtime"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 )
@@ -39,7 +41,8 @@ func typeName(v any) string {
 	return t.Name()
 }
 
-// stack returns the frames of the panicking goroutine, the innermost first.
+// stack returns the frames of the panicking goroutine, the innermost first, with
+// paths and labels as short as the runtime makes them.
 func stack() []*messages.InvokeResponse_Error_StackFrame {
 	pcs := make([]uintptr, 32)
 	pcs = pcs[:runtime.Callers(4, pcs)]
@@ -47,8 +50,11 @@ func stack() []*messages.InvokeResponse_Error_StackFrame {
 	var trace []*messages.InvokeResponse_Error_StackFrame
 	for {
 		frame, more := frames.Next()
+		parts := strings.Split(frame.File, "/")
+		keep := strings.Count(frame.Function, "/") + 2
+		_, label, _ := strings.Cut(path.Base(frame.Function), ".")
 		trace = append(trace, &messages.InvokeResponse_Error_StackFrame{
-			Path: frame.File, Line: int32(frame.Line), Label: frame.Function, //nolint:gosec // a source line fits
+			Path: strings.Join(parts[max(0, len(parts)-keep):], "/"), Line: int32(frame.Line), Label: label, //nolint:gosec // a source line fits
 		})
 		if !more {
 			return trace

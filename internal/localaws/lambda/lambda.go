@@ -6,9 +6,9 @@
 // function hands to the runtime. A sandbox is therefore one call of the
 // function's constructor: whatever the handler keeps between invocations lives
 // in what that call returned. A worker that is killed or timed out cannot be
-// stopped by force; instead its [Invocation] is dead from then on, every call
-// that carries its context fails without effect, and what it returns is thrown
-// away.
+// stopped by force; instead its [Sandbox] is thrown away, every call from it
+// fails without effect, and what it returns is ignored. Who makes calls for a
+// function asks [Sandbox.Enter] first.
 //
 // It imports aws-lambda-go and its siblings iam, journal, meter and wire. It is
 // NOT for packaging, deploying or isolating code.
@@ -56,8 +56,10 @@ type Function struct {
 	// Reserved is the reserved concurrency; nil shares the account's pool, and
 	// zero throttles every invocation, as on AWS.
 	Reserved *int
+	// AllowLoops switches the detection of recursive loops off.
+	AllowLoops bool
 	// New starts a sandbox. An error stands for a process that exits before it
-	// asks for work. ctx lives as long as the sandbox.
+	// asks for work. ctx lives as long as the sandbox and belongs to it.
 	New func(ctx context.Context, env map[string]string) (Handler, error)
 }
 
@@ -100,7 +102,7 @@ type Service struct {
 type function struct {
 	Function
 	active      int
-	idle        []*sandbox // last in, first out, as AWS keeps few sandboxes warm
+	idle        []*Sandbox // last in, first out, as AWS keeps few sandboxes warm
 	inits       int
 	invocations int
 }

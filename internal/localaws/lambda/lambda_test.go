@@ -146,7 +146,7 @@ func TestHowFailuresAreReported(t *testing.T) {
 			"huge":       {"Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291456 bytes)."},
 			"killed":     {"Runtime.ExitError", "RequestId: ID Error: Runtime exited with error: signal: killed"},
 			"unborn":     {"Runtime.ExitError", "RequestId: ID Error: Runtime exited with error: exit status 1"},
-			"slow start": {"Sandbox.Timedout", "RequestId: ID Error: Task timed out after 10.00 seconds"},
+			"slow start": {"Sandbox.Timedout", "RequestId: ID Error: Task timed out after 3.00 seconds"},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -213,13 +213,13 @@ func TestLimits(t *testing.T) {
 		reserved, off, shared := function("reserved", wait), function("off", wait), function("shared", wait)
 		reserved.Reserved, off.Reserved = &one, &zero
 		s := open(t, lambda.Options{Functions: []lambda.Function{reserved, off, shared}, Concurrency: 102})
-		start := func(name string, n int) (throttled int) {
+		start := func(name string, n int, reason string) (throttled int) {
 			var all sync.WaitGroup
 			var count atomic.Int32
 			for range n {
 				all.Go(func() {
 					_, err := s.Invoke(t.Context(), name, nil)
-					if e, ok := errors.AsType[*wire.Error](err); ok && e.Code == "TooManyRequestsException" && e.Status == 429 {
+					if e, ok := errors.AsType[*wire.Error](err); ok && e.Code == "TooManyRequestsException" && e.Status == 429 && e.Members["Reason"] == reason {
 						count.Add(1)
 					} else if err != nil {
 						t.Error(err)
@@ -229,7 +229,8 @@ func TestLimits(t *testing.T) {
 			all.Wait()
 			return int(count.Load())
 		}
-		got := []int{start("reserved", 3), start("off", 1), start("shared", 105), start("shared", 101)}
+		const own, account = "ReservedFunctionConcurrentInvocationLimitExceeded", "ConcurrentInvocationLimitExceeded"
+		got := []int{start("reserved", 3, own), start("off", 1, own), start("shared", 105, account), start("shared", 101, account)}
 		if diff := cmp.Diff([]int{2, 1, 4, 0}, got); diff != "" {
 			t.Errorf("throttled: %s", diff)
 		}

@@ -186,8 +186,9 @@ func (m *mapping) process(ctx context.Context, batch []events.SQSMessage) {
 		}
 		part := batch[:n]
 		batch = batch[n:]
-		result, err := s.Invoke(ctx, m.Function, payload)
-		if err != nil { // throttled: ease off, as AWS's pollers do
+		result, err := s.Invoke(WithTrace(ctx, traceOf(part)), m.Function, payload)
+		if err != nil { // throttled, or a loop: the messages come again, and one receive of theirs is used up
+			s.log.WarnContext(ctx, "batch not taken", slog.String("function", m.Function), slog.String("error", err.Error()))
 			s.sleep(retryPoll)
 			continue
 		}

@@ -86,7 +86,7 @@ func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request, call *wire
 		w.Header().Set("X-Amzn-Requestid", id)
 		write(w, call, http.StatusAccepted, nil)
 	case "", "RequestResponse":
-		result, err := s.Invoke(r.Context(), name, payload)
+		result, err := s.Invoke(WithTrace(r.Context(), r.Header.Get(TraceHeader)), name, payload)
 		if err != nil {
 			return err
 		}

@@ -24,13 +24,6 @@ type Result struct {
 	FunctionError string
 }
 
-// sandbox is one initialised handler. Its context ends when it is thrown away.
-type sandbox struct {
-	ctx     context.Context
-	end     context.CancelCauseFunc
-	handler Handler
-}
-
 // Invoke runs a function and waits for its answer. An error means that the
 // function did not run: it is an AWS error such as TooManyRequestsException, or
 // ctx ended; in that case the function goes on, as on AWS.
@@ -45,7 +38,7 @@ func (s *Service) Invoke(ctx context.Context, name string, payload []byte) (Resu
 	if err := checkPayload(payload); err != nil {
 		return Result{}, err
 	}
-	done, err := s.start(f, s.nextID(), payload)
+	done, err := s.start(ctx, f, s.nextID(), payload)
 	if err != nil {
 		return Result{}, err
 	}
@@ -70,7 +63,7 @@ func checkPayload(payload []byte) error {
 
 // takeIdle returns the sandbox that was used last, or nil. One that was killed
 // after it had answered is gone.
-func (f *function) takeIdle() *sandbox {
+func (f *function) takeIdle() *Sandbox {
 	for n := len(f.idle); n > 0; n = len(f.idle) {
 		sb := f.idle[n-1]
 		f.idle[n-1] = nil
@@ -82,8 +75,13 @@ func (f *function) takeIdle() *sandbox {
 	return nil
 }
 
-// start takes a concurrency slot and runs the invocation in the background.
-func (s *Service) start(f *function, id string, payload []byte) (<-chan Result, error) {
+// start takes a concurrency slot and runs the invocation in the background. Of
+// ctx only the trace matters.
+func (s *Service) start(ctx context.Context, f *function, id string, payload []byte) (<-chan Result, error) {
+	trace, err := f.extend(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -103,9 +101,6 @@ func (s *Service) start(f *function, id string, payload []byte) (<-chan Result, 
 		s.sharedInUse++
 	}
 	sb := f.takeIdle()
-	if sb == nil {
-		f.inits++
-	}
 	s.running.Add(1) // under the lock, so that Close cannot have begun to wait
 	s.mu.Unlock()
 
@@ -115,7 +110,7 @@ func (s *Service) start(f *function, id string, payload []byte) (<-chan Result, 
 	done := make(chan Result, 1)
 	go func() {
 		defer s.running.Done()
-		done <- s.run(f, sb, id, payload)
+		done <- s.run(f, sb, &Invocation{ID: id, Function: f.Name, Trace: trace}, payload)
 	}()
 	return done, nil
 }
@@ -128,20 +123,21 @@ func throttled(reason string) error {
 
 // run initialises a sandbox if there is none, invokes the handler, meters, and
 // gives the slot back.
-func (s *Service) run(f *function, sb *sandbox, id string, payload []byte) Result {
+func (s *Service) run(f *function, sb *Sandbox, inv *Invocation, payload []byte) Result {
 	started := time.Now()
-	inv := &Invocation{ID: id, Function: f.Name, dead: make(chan struct{})}
+	deadline := started.Add(f.Timeout)
 	var fail *messages.InvokeResponse_Error
 	if sb == nil {
-		sb, fail = s.initialise(f, inv)
+		sb, deadline, fail = s.initialise(f, inv)
 	} else {
-		inv.end = sb.end
+		inv.sandbox = sb
+		sb.thaw(inv)
 	}
 	var out []byte
 	if fail == nil {
-		out, fail = s.invoke(f, sb, inv, payload)
+		out, fail = s.invoke(f, inv, deadline, payload)
 	}
-	result := Result{RequestID: id, Payload: out}
+	result := Result{RequestID: inv.ID, Payload: out}
 	if fail == nil && len(out) > maxSyncPayload {
 		fail = &messages.InvokeResponse_Error{
 			Type:    "Function.ResponseSizeTooLarge",
@@ -150,10 +146,12 @@ func (s *Service) run(f *function, sb *sandbox, id string, payload []byte) Resul
 	}
 	if fail != nil {
 		result.FunctionError, result.Payload = "Unhandled", encodeFailure(fail)
-		s.log.Warn("function failed", slog.String("function", f.Name), slog.String("request_id", id), slog.String("kind", fail.Type))
+		s.log.Warn("function failed", slog.String("function", f.Name), slog.String("request_id", inv.ID), slog.String("kind", fail.Type))
 	}
 	keep := fail == nil || !fail.ShouldExit
-	if !keep {
+	if keep {
+		sb.freeze()
+	} else {
 		inv.Kill() // whatever the abandoned handler still tries must have no effect
 	}
 
@@ -179,13 +177,30 @@ type outcome struct {
 	fail    *messages.InvokeResponse_Error
 }
 
-// initialise starts a sandbox. A failed one is reported in the answer of the
-// invocation that needed it.
-func (s *Service) initialise(f *function, inv *Invocation) (*sandbox, *messages.InvokeResponse_Error) {
-	ctx, end := context.WithCancelCause(context.WithValue(s.ctx, invocationKey{}, inv))
-	inv.end = end
-	o := s.guard(inv, time.Now().Add(initLimit), initLimit, func() (o outcome) {
-		handler, err := f.New(ctx, f.Env)
+// initialise starts a sandbox, whose invocation must end by the deadline it
+// returns. If that fails, Lambda tries once more as a part of the invocation,
+// within the function's time-out (Lambda developer guide, "Lambda execution
+// environment lifecycle", November 2026), and reports a second failure in the
+// answer.
+func (s *Service) initialise(f *function, inv *Invocation) (*Sandbox, time.Time, *messages.InvokeResponse_Error) {
+	sb, fail := s.boot(f, inv, time.Now().Add(initLimit), initLimit)
+	deadline := time.Now().Add(f.Timeout)
+	if fail != nil && s.ctx.Err() == nil {
+		sb, fail = s.boot(f, inv, deadline, f.Timeout)
+	}
+	return sb, deadline, fail
+}
+
+// boot runs a function's constructor in a new sandbox.
+func (s *Service) boot(f *function, inv *Invocation, deadline time.Time, limit time.Duration) (*Sandbox, *messages.InvokeResponse_Error) {
+	s.mu.Lock()
+	f.inits++
+	s.mu.Unlock()
+	sb := newSandbox(s.ctx)
+	inv.sandbox = sb
+	sb.thaw(inv)
+	o := s.guard(inv, deadline, limit, func() (o outcome) {
+		handler, err := f.New(sb.ctx, f.Env)
 		if err != nil {
 			// The process would have printed this and exited.
 			s.log.Error("function did not start", slog.String("function", f.Name), slog.String("error", err.Error()))
@@ -195,19 +210,18 @@ func (s *Service) initialise(f *function, inv *Invocation) (*sandbox, *messages.
 	})
 	if o.fail != nil {
 		o.fail.ShouldExit = true
-		end(ErrDead)
-		return nil, o.fail
+		inv.Kill()
 	}
-	return &sandbox{ctx: ctx, end: end, handler: o.handler}, nil
+	sb.handler = o.handler
+	return sb, o.fail
 }
 
-func (s *Service) invoke(f *function, sb *sandbox, inv *Invocation, payload []byte) ([]byte, *messages.InvokeResponse_Error) {
-	deadline := time.Now().Add(f.Timeout)
-	ctx, cancel := context.WithDeadline(context.WithValue(sb.ctx, invocationKey{}, inv), deadline)
+func (s *Service) invoke(f *function, inv *Invocation, deadline time.Time, payload []byte) ([]byte, *messages.InvokeResponse_Error) {
+	ctx, cancel := context.WithDeadline(context.WithValue(inv.sandbox.ctx, invocationKey{}, inv), deadline)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: inv.ID, InvokedFunctionArn: f.ARN})
 	o := s.guard(inv, deadline, f.Timeout, func() outcome {
-		payload, err := sb.handler.Invoke(ctx, payload)
+		payload, err := inv.sandbox.handler.Invoke(ctx, payload)
 		if err != nil {
 			return outcome{fail: describeError(err)}
 		}
@@ -237,12 +251,10 @@ func (s *Service) guard(inv *Invocation, deadline time.Time, limit time.Duration
 	select {
 	case o = <-done:
 	case <-timer.C:
-	case <-inv.dead:
-	case <-s.ctx.Done():
-		inv.Kill()
+	case <-inv.sandbox.ctx.Done(): // killed, or the service closes
 	}
 	switch {
-	case inv.Dead() || s.ctx.Err() != nil:
+	case inv.Dead():
 		return outcome{fail: exited(inv, "signal: killed")}
 	case !time.Now().Before(deadline):
 		return outcome{fail: &messages.InvokeResponse_Error{

@@ -280,6 +280,11 @@ func (x *execution) lastEvent(f *frame) {
 // earlier process are made again from its records.
 func (x *execution) history() []event {
 	x.mu.Lock()
+	if done := x.done; done != nil && x.outcome.status != statusRunning {
+		x.mu.Unlock()
+		<-done // a time-out is seen a moment before the frames have unwound
+		x.mu.Lock()
+	}
 	rebuild := x.events == nil && x.outcome.status != statusRunning && !x.evicted
 	until := x.outcome.stopped
 	x.mu.Unlock()

@@ -89,6 +89,9 @@ type Options struct {
 	// their history, input and output; 2,000 if zero. Top-level executions keep
 	// theirs always.
 	KeepHistories int
+
+	// Interpreters are shared with other services; nil: the service has its own.
+	Interpreters *jsonata.Interpreters
 }
 
 // End is how a top-level execution ended.
@@ -143,12 +146,14 @@ func New(opts Options) (*Service, error) {
 	if opts.KeepHistories == 0 {
 		opts.KeepHistories = 2000
 	}
-	engine, err := jsonata.New()
-	if err != nil {
-		return nil, err
+	if opts.Interpreters == nil {
+		var err error
+		if opts.Interpreters, err = jsonata.NewInterpreters(); err != nil {
+			return nil, err
+		}
 	}
 	s := &Service{
-		opts: opts, engine: engine, machines: map[string]*machine{}, executions: map[string]*execution{},
+		opts: opts, engine: opts.Interpreters.Engine(), machines: map[string]*machine{}, executions: map[string]*execution{},
 		byID: map[int64]*execution{}, runs: map[string]*mapRun{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -185,6 +190,7 @@ func (s *Service) Close() error {
 	s.cancel()
 	s.mu.Unlock()
 	s.running.Wait()
+	s.engine.Close()
 	return nil
 }
 

@@ -109,6 +109,10 @@ func (t *Template) events(r *resolver, f Function, p *properties) (polls bool) {
 			polls = true
 		case "HttpApi":
 			t.httpEvent(r, f, detail)
+		case "ScheduleV2":
+			t.scheduleEvent(r, f.LogicalID, name, f.ARN, "lambda:InvokeFunction", detail)
+		case "EventBridgeRule":
+			r.later = append(r.later, func() { t.ruleEvent(r, f, name, detail) }) // a pattern may name a machine
 		default:
 			event.fail("Type", "event type %q is not supported", kind)
 		}

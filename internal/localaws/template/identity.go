@@ -110,8 +110,15 @@ var kinds = map[string]kind{
 			"RoleId": func(_ Options, name string) string { return "AROA" + strings.ToUpper(digest(name)[:17]) },
 		},
 	},
-	"AWS::SQS::QueuePolicy": {generated: stackName, inert: true},
-	"AWS::S3::BucketPolicy": {generated: stackName, inert: true},
+	"AWS::Scheduler::Schedule": {
+		nameProperty: "Name", generated: stackName, attributes: attributes{"Arn": arn("scheduler", "schedule/default/%s")},
+	},
+	"AWS::Events::Rule": {
+		nameProperty: "Name", generated: stackName, attributes: attributes{"Arn": arn("events", "rule/%s")},
+	},
+	"AWS::Lambda::Permission": {generated: stackName, inert: true},
+	"AWS::SQS::QueuePolicy":   {generated: stackName, inert: true},
+	"AWS::S3::BucketPolicy":   {generated: stackName, inert: true},
 	"AWS::Logs::LogGroup": {
 		nameProperty: "LogGroupName", generated: stackName, inert: true,
 		attributes: attributes{"Arn": arn("logs", "log-group:%s:*")},

@@ -9,9 +9,10 @@ import (
 // inertProperties are the properties that an inert type may have, beyond those
 // that [Template.inert] looks into.
 var inertProperties = map[string][]string{
-	"AWS::SQS::QueuePolicy": nil,
-	"AWS::S3::BucketPolicy": nil,
-	"AWS::Logs::LogGroup":   {"LogGroupName", "RetentionInDays", "KmsKeyId", "LogGroupClass", "DeletionProtectionEnabled", "Tags"},
+	"AWS::Lambda::Permission": nil,
+	"AWS::SQS::QueuePolicy":   nil,
+	"AWS::S3::BucketPolicy":   nil,
+	"AWS::Logs::LogGroup":     {"LogGroupName", "RetentionInDays", "KmsKeyId", "LogGroupClass", "DeletionProtectionEnabled", "Tags"},
 	"AWS::CloudWatch::Alarm": {
 		"AlarmName", "AlarmDescription", "ActionsEnabled", "AlarmActions", "OKActions", "InsufficientDataActions", "ComparisonOperator",
 		"DatapointsToAlarm", "EvaluationPeriods", "EvaluateLowSampleCountPercentile", "ExtendedStatistic", "MetricName", "Period", "Statistic",
@@ -37,6 +38,8 @@ func (t *Template) inert(r *resolver, res *resource, p *properties) (later func(
 	later = func() {}
 	name := r.name(res.id, res)
 	switch res.kind {
+	case "AWS::Lambda::Permission":
+		t.permissionOf(r, p)
 	case "AWS::SQS::QueuePolicy":
 		queues := p.texts("Queues")
 		p.resourcePolicy("PolicyDocument")

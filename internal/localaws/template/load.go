@@ -201,7 +201,6 @@ func isIntrinsic(m map[string]any) bool {
 
 // read reads the resources, those first that others are checked against.
 func (t *Template) read(r *resolver) {
-	var later []func()
 	readers := []struct {
 		kind string
 		read func(r *resolver, res *resource, p *properties)
@@ -218,6 +217,8 @@ func (t *Template) read(r *resolver) {
 		{"AWS::SecretsManager::Secret", t.secret},
 		{"AWS::KMS::Key", t.key},
 		{"AWS::KMS::Alias", t.alias},
+		{"AWS::Scheduler::Schedule", t.schedule},
+		{"AWS::Events::Rule", t.rule},
 	}
 	ids := slices.Sorted(maps.Keys(r.resources))
 	for _, reader := range readers {
@@ -235,11 +236,11 @@ func (t *Template) read(r *resolver) {
 	for _, id := range ids {
 		if res := r.resources[id]; kinds[res.kind].inert {
 			p := r.properties(res)
-			later = append(later, t.inert(r, res, p))
+			r.later = append(r.later, t.inert(r, res, p))
 			p.done()
 		}
 	}
-	for _, check := range later {
+	for _, check := range r.later {
 		check()
 	}
 	t.checkNames(r)

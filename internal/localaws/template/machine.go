@@ -26,6 +26,7 @@ func (t *Template) stateMachine(r *resolver, res *resource, p *properties) {
 	tracing.done()
 	m.Role = t.roleOf(r, res, p, func() []iam.Statement { return nil })
 	t.StateMachines = append(t.StateMachines, m)
+	t.machineEvents(r, m, p)
 }
 
 var substitution = regexp.MustCompile(`\$\{([A-Za-z0-9_]+)\}`)

@@ -37,6 +37,9 @@ type resolver struct {
 	needs map[string]map[string]bool
 	from  string
 	errs  []error
+
+	permissions []permission // to invoke functions
+	later       []func()     // checks that need all resources
 }
 
 func (r *resolver) fail(path, format string, args ...any) {

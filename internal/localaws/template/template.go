@@ -1,7 +1,7 @@
 // Package template reads a SAM template and resolves it into what the local
 // stack must create: functions with their environment and role, queues with
 // their redrive policy, tables, buckets, secrets, keys, state machines, HTTP
-// APIs, event source mappings, outputs.
+// APIs, event source mappings, schedules, event rules, outputs.
 //
 // It is strict, because a template that only looks right fails in the cloud and
 // not on the laptop: an unknown resource type, an unknown property of a known
@@ -36,6 +36,8 @@ type Template struct {
 	Secrets       []Secret
 	Keys          []Key
 	Aliases       []Alias
+	Schedules     []Schedule
+	Rules         []Rule
 	Inert         []Inert
 	Outputs       map[string]string
 }

@@ -1,0 +1,209 @@
+package sim_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// draw makes the scenario of a seed: mostly small and mildly disturbed, now
+// and then large or stormy.
+func draw(seed uint64) scenario {
+	r := rand.New(rand.NewPCG(seed, 0x5eed))
+	s := scenario{Seed: seed, People: 250 + r.IntN(900)}
+	if chance(r, 0.3) {
+		s.Latency = span(time.Duration(1+r.IntN(1500)) * time.Millisecond)
+	}
+	s.Paced, s.OpenAI = chance(r, 0.12), chance(r, 0.05)
+	if chance(r, 0.3) {
+		s.Listed = 5 + r.IntN(40)
+	}
+	s.Campaigns = drawCampaigns(r)
+	s.Events = drawEvents(r, len(s.Campaigns))
+	return s
+}
+
+func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
+
+func drawCampaigns(r *rand.Rand) []campaign {
+	n := 1
+	if chance(r, 0.3) {
+		n = 2
+	}
+	rivals := n == 2 && chance(r, 0.4)
+	var all []campaign
+	for i := range n {
+		c := campaign{Max: 16 + r.IntN(44)}
+		switch {
+		case chance(r, 0.004):
+			c.Max = 600 + r.IntN(1000)
+		case chance(r, 0.02):
+			c.Max = 260 + r.IntN(340)
+		case chance(r, 0.12):
+			c.Max = 60 + r.IntN(120)
+		}
+		c.Platforms = [][]string{{"apollo", "googleplaces"}, {"apollo"}, {"googleplaces"}}[pick(r, 6, 3, 1)]
+		if rivals {
+			c.Team = i
+		}
+		if i > 0 && chance(r, 0.5) {
+			c.After = i
+		}
+		if i > 0 && !rivals && chance(r, 0.5) {
+			c.Max += all[0].Max + 40 // finds the same people, and others behind them
+		}
+		if chance(r, 0.25) {
+			c.Caps = []float64{0.3 + 2*r.Float64()}
+			if chance(r, 0.5) {
+				c.Caps = append(c.Caps, c.Caps[0]+r.Float64())
+			}
+		}
+		if chance(r, 0.2) {
+			c.Hold, c.Manual = true, 1+r.IntN(4)
+		}
+		if chance(r, 0.06) {
+			c.Bare, c.Caps = true, []float64{5}
+		}
+		if chance(r, 0.2) {
+			c.Again = 1 + r.IntN(2)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// pick returns an index, drawn by weight.
+func pick(r *rand.Rand, weights ...int) int {
+	sum := 0
+	for _, w := range weights {
+		sum += w
+	}
+	n := r.IntN(sum)
+	for i, w := range weights {
+		if n < w {
+			return i
+		}
+		n -= w
+	}
+	return 0
+}
+
+// places are where calls can be hit: the function, what it calls, and how many
+// such calls a small campaign makes, about.
+var places = []struct {
+	weight   int
+	function string
+	call     string
+	calls    int
+}{
+	{2, "plan", "", 10},
+	{4, "discover", "", 60},
+	{2, "discover", "dynamodb.PutItem", 40},
+	{2, "discover", "dynamodb.UpdateItem", 6},
+	{2, "discover", "s3", 4},
+	{1, "discover", "dynamodb.TransactWriteItems", 4},
+	{8, "enrich", "", 150},
+	{4, "enrich", "dynamodb.PutItem", 70},
+	{4, "enrich", "dynamodb.TransactWriteItems", 6},
+	{3, "enrich", "dynamodb.UpdateItem", 8},
+	{4, "enrich", "api.apollo.io", 40},
+	{4, "enrich", "api.hunter.io", 40},
+	{1, "enrich", "states", 4},
+	{1, "enrich", "sqs", 3},
+	{3, "score", "", 12},
+	{4, "convert", "", 50},
+	{2, "convert", "dynamodb.PutItem", 40},
+	{5, "push-hubspot", "", 20},
+	{4, "push-hubspot", "api.hubapi.com", 12},
+	{2, "push-hubspot", "s3", 5},
+	{2, "push-hubspot", "dynamodb", 6},
+	{1, "push-hubspot", "states", 2},
+	{2, "finalize", "", 5},
+	{1, "reap", "", 2},
+}
+
+var queues = []string{"discover-apollo", "discover-googleplaces", "enrich-apollo", "enrich-hunter", "push-hubspot"}
+
+func drawEvents(r *rand.Rand, campaigns int) (all []event) {
+	if chance(r, 0.05) {
+		return nil // nothing goes wrong: then everything must be exact
+	}
+	place := func() event {
+		weights := make([]int, len(places))
+		for i, p := range places {
+			weights[i] = p.weight
+		}
+		p := places[pick(r, weights...)]
+		return event{In: p.function, Call: p.call, Nth: 1 + r.IntN(p.calls*campaigns)}
+	}
+	calls := r.IntN(7)
+	switch {
+	case chance(r, 0.2):
+		calls = 0 // only people and queues
+	case chance(r, 0.12):
+		calls += 8 + r.IntN(40) // a storm
+	}
+	for range calls {
+		e := place()
+		e.Do = []string{doThrottle, doError, doKillBefore, doKillAfter, doLose, doDelay}[pick(r, 2, 2, 4, 6, 5, 1)]
+		switch {
+		case e.Do == doDelay:
+			e.For = span(time.Duration(1+r.IntN(90)) * time.Second)
+		case chance(r, 0.12):
+			e.Times = 2 + r.IntN(7)
+		}
+		all = append(all, e)
+	}
+	for range r.IntN(5) {
+		e := event{In: queues[r.IntN(len(queues))], Nth: 1 + r.IntN(4), Do: doCopy, Times: 1 + r.IntN(2)}
+		if chance(r, 0.5) {
+			e.Do, e.Times, e.For = doLate, 0, span(time.Duration(1+r.IntN(600))*time.Second)
+		}
+		all = append(all, e)
+	}
+	if chance(r, 0.25) {
+		e := place()
+		e.Do, e.Who, e.For = doPause, r.IntN(campaigns), span(time.Duration(1+r.IntN(1200))*time.Second)
+		all = append(all, e)
+	}
+	for range pick(r, 4, 2, 1) {
+		e := place()
+		e.Do, e.Who = doSuppress, r.IntN(60)
+		all = append(all, e)
+	}
+	if chance(r, 0.3) {
+		all = append(all, drawIllness(r, []float64{1, 3}[pick(r, 4, 1)])...)
+	}
+	// Two mishaps of one call exclude one another: the first one stays.
+	type where struct {
+		in, call string
+		nth      int
+	}
+	taken := map[where]bool{}
+	return slices.DeleteFunc(all, func(e event) bool {
+		at := where{e.In, e.Call, e.Nth}
+		double := e.Nth > 0 && taken[at]
+		taken[at] = true
+		return double
+	})
+}
+
+// drawIllness draws what providers do wrong, and how much of it.
+func drawIllness(r *rand.Rand, degree float64) (all []event) {
+	for _, provider := range []string{"apollo", "hunter", "googleplaces", "hubspot", "openai"} {
+		if chance(r, 0.5) {
+			continue
+		}
+		for i, kind := range []string{"throttle", "error", "slow", "truncate", "wrong type", "lost"} {
+			if chance(r, 0.6) {
+				continue
+			}
+			e := event{Do: doIll + kind, In: provider, Share: degree * []float64{0.08, 0.08, 0.05, 0.03, 0.03, 0.04}[i] * r.Float64()}
+			if kind == "slow" {
+				e.For = span(time.Duration(1+r.IntN(30)) * time.Second)
+			}
+			all = append(all, e)
+		}
+	}
+	return all
+}

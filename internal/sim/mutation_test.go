@@ -1,0 +1,370 @@
+package sim_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// mutation switches one safeguard of the product off, from outside: it stands
+// between the functions and AWS or the providers, and changes what passes.
+type mutation struct {
+	name string
+	// hole is what the product loses.
+	hole string
+	// call changes a call to AWS; nil leaves all alone.
+	call func(w *world, function string, call *awsCall, next aws.HTTPClient) (*http.Response, error)
+	// provider changes a call to a provider; nil leaves all alone.
+	provider func(w *world, r *http.Request, next http.RoundTripper) (*http.Response, error)
+	// needs tells the scenarios in which the hole can show; nil is all.
+	needs func(scenario) bool
+	// quick says that nearly every scenario shows it.
+	quick bool
+}
+
+func (m *mutation) aws() func(*world, string, *awsCall, aws.HTTPClient) (*http.Response, error) {
+	if m == nil {
+		return nil
+	}
+	return m.call
+}
+
+func (m *mutation) outside(w *world) func(http.RoundTripper) http.RoundTripper {
+	if m == nil || m.provider == nil {
+		return nil
+	}
+	return func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) { return m.provider(w, r, next) })
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// awsCall is a call to AWS with its body read.
+type awsCall struct {
+	r         *http.Request
+	service   string // "DynamoDB_20120810", "AmazonSQS", "AWSStepFunctions"; "" for S3
+	operation string // "" for S3
+	body      []byte
+}
+
+func readCall(r *http.Request) (*awsCall, error) {
+	c := &awsCall{r: r}
+	c.service, c.operation, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if r.Body == nil {
+		return c, nil
+	}
+	var err error
+	if c.body, err = io.ReadAll(r.Body); err != nil {
+		return nil, fmt.Errorf("read call: %w", err)
+	}
+	return c, r.Body.Close()
+}
+
+// request is the call, as it is now.
+func (c *awsCall) request() *http.Request {
+	r := c.r.Clone(c.r.Context())
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
+	return r
+}
+
+// answer is what AWS would say to the call, had it been made.
+func (c *awsCall) answer(body string) *http.Response {
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}, "Etag": {`"0"`}}, Body: io.NopCloser(strings.NewReader(body)),
+		ContentLength: int64(len(body)), Request: c.r,
+	}
+}
+
+// is reports whether the call is an operation whose body contains all texts.
+func (c *awsCall) is(operation string, texts ...string) bool {
+	if c.operation != operation {
+		return false
+	}
+	for _, text := range texts {
+		if !bytes.Contains(c.body, []byte(text)) {
+			return false
+		}
+	}
+	return true
+}
+
+// edit changes the body's JSON.
+func (c *awsCall) edit(change func(body map[string]any)) {
+	d := json.NewDecoder(bytes.NewReader(c.body))
+	d.UseNumber()
+	var body map[string]any
+	if err := d.Decode(&body); err != nil {
+		return // then it is no call that a mutation knows
+	}
+	change(body)
+	if data, err := json.Marshal(body); err == nil {
+		c.body = data
+	}
+}
+
+// pass makes the call as it is now.
+func (c *awsCall) pass(next aws.HTTPClient) (*http.Response, error) { return next.Do(c.request()) }
+
+// without makes a mutation that loses a condition: where the call is an
+// operation with the texts, instead replaces it ("" for none).
+func without(operation, instead string, texts ...string) func(*world, string, *awsCall, aws.HTTPClient) (*http.Response, error) {
+	return func(_ *world, _ string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+		if c.is(operation, texts...) {
+			c.edit(func(body map[string]any) {
+				if body["ConditionExpression"] = instead; instead == "" {
+					delete(body, "ConditionExpression")
+				}
+			})
+		}
+		return c.pass(next)
+	}
+}
+
+// dropped makes a mutation that swallows calls and says that they were made.
+func dropped(in, operation, says string, texts ...string) func(*world, string, *awsCall, aws.HTTPClient) (*http.Response, error) {
+	return func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+		if (in == "" || in == function) && c.is(operation, texts...) {
+			return c.answer(says), nil
+		}
+		return c.pass(next)
+	}
+}
+
+// transaction makes a mutation that changes the items of a write transaction
+// that contains all texts.
+func transaction(change func(items []any), texts ...string) func(*world, string, *awsCall, aws.HTTPClient) (*http.Response, error) {
+	return func(_ *world, _ string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+		if c.is("TransactWriteItems", texts...) {
+			c.edit(func(body map[string]any) {
+				if items, ok := body["TransactItems"].([]any); ok {
+					change(items)
+				}
+			})
+		}
+		return c.pass(next)
+	}
+}
+
+// part is a member of a JSON object, by its path.
+func part(v any, path ...string) map[string]any {
+	for _, name := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[name]
+	}
+	m, _ := v.(map[string]any)
+	return m
+}
+
+// has returns a filter for scenarios with such an event.
+func has(do ...string) func(scenario) bool {
+	return func(s scenario) bool {
+		return slices.ContainsFunc(s.Events, func(e event) bool { return slices.Contains(do, e.Do) })
+	}
+}
+
+// any campaign of a scenario.
+func with(campaign func(campaign) bool) func(scenario) bool {
+	return func(s scenario) bool { return slices.ContainsFunc(s.Campaigns, campaign) }
+}
+
+// mutations are the safeguards that are switched off, one at a time.
+func mutations() []*mutation {
+	crash := has(doKillBefore, doKillAfter, doLose)
+	sameTeam := func(s scenario) bool { return len(s.Campaigns) == 2 && s.Campaigns[1].Team == 0 }
+	rivals := func(s scenario) bool { return len(s.Campaigns) == 2 && s.Campaigns[1].Team == 1 }
+	capped := with(func(c campaign) bool { return len(c.Caps) > 0 && !c.Bare })
+	return []*mutation{
+		{
+			name: "prospect claim", hole: "a prospect is claimed whoever has it",
+			call:  without("PutItem", "", `"CLAIM#`, "attribute_not_exists(pk)"),
+			needs: sameTeam,
+		},
+		{
+			name: "claims of a killed worker", quick: true, hole: "a lost claim does not tell who holds it",
+			call: func(_ *world, _ string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+				if c.is("PutItem", `"CLAIM#`) {
+					c.edit(func(body map[string]any) { delete(body, "ReturnValuesOnConditionCheckFailure") })
+				}
+				return c.pass(next)
+			},
+			needs: crash,
+		},
+		{
+			name: "lead claim", hole: "a person becomes a lead as often as found",
+			call:  without("PutItem", "", `"LEAD#`, "attribute_not_exists(pk)"),
+			needs: sameTeam,
+		},
+		{
+			name: "lease", hole: "two workers may do one step",
+			call:  without("UpdateItem", "attribute_exists(pk) OR attribute_not_exists(pk) OR #lease < :now OR attribute_exists(#out)", "attribute_not_exists(#out)"),
+			needs: has(doCopy),
+		},
+		{
+			name: "spending cap", hole: "a reservation is granted without looking at the cap",
+			call:  transaction(func(items []any) { delete(part(items[0], "Update"), "ConditionExpression") }, "room - :max"),
+			needs: capped,
+		},
+		{
+			name: "settlement", quick: true, hole: "reservations stay open",
+			call: dropped("", "TransactWriteItems", "{}", "SET actual = :actual"),
+		},
+		{
+			name: "paid answers are kept", hole: "the cache forgets what was bought",
+			call:  dropped("enrich", "PutItem", "{}", `"CACHE#`),
+			needs: crash,
+		},
+		{
+			name: "lost answers are remembered", hole: "a reservation does not say what was asked",
+			call: transaction(func(items []any) {
+				delete(part(items[2], "Put", "Item"), "questions")
+			}, "room - :max"),
+			needs: crash,
+		},
+		{
+			name: "push receipt", hole: "what was pushed is not kept",
+			call: func(_ *world, _ string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+				if c.r.Method == http.MethodPut && strings.Contains(c.r.URL.Path, "/push/") {
+					return c.answer(""), nil
+				}
+				return c.pass(next)
+			},
+		},
+		{
+			name: "our id in the CRM", quick: true, hole: "a record is written under an id of the moment",
+			provider: twice,
+		},
+		{
+			name: "look before writing", hole: "the CRM is taken to be empty, before the push and after it",
+			provider: func(_ *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, "/contacts/batch/read") {
+					return (&awsCall{r: r}).answer(`{"status":"COMPLETE","results":[]}`), r.Body.Close()
+				}
+				return next.RoundTrip(r)
+			},
+		},
+		{
+			name: "do-not-contact list", quick: true, hole: "the list reads as empty",
+			call:  dropped("", "Query", `{"Count":0,"ScannedCount":0,"Items":[]}`, `"SUPPRESS#"`),
+			needs: func(s scenario) bool { return s.Listed > 0 || has(doSuppress)(s) },
+		},
+		{
+			name: "team in a claim", hole: "the claims of two teams have the same keys",
+			call:  renamed("", "CLAIM#"),
+			needs: rivals,
+		},
+		{
+			name: "team in the API", quick: true, hole: "one team's requests read the other's items",
+			call: renamed("api", "TEAM#"),
+		},
+		{
+			name: "dead letters", hole: "nobody fails the task of a message that no worker could handle",
+			call: dropped("reap", "SendTaskFailure", "{}"),
+			needs: func(s scenario) bool {
+				return slices.ContainsFunc(s.Events, func(e event) bool { return e.times() >= 5 })
+			},
+		},
+		{
+			name: "parking", hole: "the messages of a paused run are forgotten",
+			call:  dropped("", "PutItem", "{}", `#PARKED"`),
+			needs: func(s scenario) bool { return capped(s) || has(doPause)(s) },
+		},
+		{
+			name: "pause", hole: "workers do not see that their run is paused",
+			call: func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+				r, err := c.pass(next)
+				if err != nil || function == "api" || !c.is("GetItem", `"RUN#`, `"CAMPAIGN#`) {
+					return r, err
+				}
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return nil, err
+				}
+				return c.answer(strings.Replace(string(body), `{"S":"paused"}`, `{"S":"running"}`, 1)), r.Body.Close()
+			},
+			needs: has(doPause),
+		},
+		{
+			name: "counts of a chunk", quick: true, hole: "a chunk's rows are counted twice",
+			call: func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+				if function == "convert" && c.is("UpdateItem", `"CHUNK#`) {
+					c.body = bytes.Replace(c.body, []byte(`\"rejected\":`), []byte(`\"rejected\":1`), 1)
+				}
+				return c.pass(next)
+			},
+		},
+		{
+			name: "Idempotency-Key", hole: "a repeated request is carried out again",
+			call:  without("PutItem", "attribute_exists(pk) OR attribute_not_exists(pk) OR #ttl < :now OR #until < :now", `"IDEM#`, "#until < :now"),
+			needs: with(func(c campaign) bool { return c.Again > 0 }),
+		},
+		{
+			name: "redaction", quick: true, hole: "requests to providers are logged as they are",
+			provider: func(w *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				_, err := fmt.Fprintf(w, "asked %s %s\n", r.Method, r.URL)
+				return either(err, func() (*http.Response, error) { return next.RoundTrip(r) })
+			},
+		},
+		{
+			name: "provider keys", quick: true, hole: "a key is in a log line",
+			provider: func(w *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				_, err := fmt.Fprintf(w, "asked with %v\n", r.Header)
+				return either(err, func() (*http.Response, error) { return next.RoundTrip(r) })
+			},
+		},
+	}
+}
+
+func either(err error, then func() (*http.Response, error)) (*http.Response, error) {
+	if err != nil {
+		return nil, err
+	}
+	return then()
+}
+
+// renamed makes a mutation in which the second team's keys of a kind are the
+// first team's.
+func renamed(in, kind string) func(*world, string, *awsCall, aws.HTTPClient) (*http.Response, error) {
+	return func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+		if in == "" || in == function {
+			c.body = bytes.ReplaceAll(c.body, []byte(kind+teams[1].name), []byte(kind+teams[0].name))
+		}
+		return c.pass(next)
+	}
+}
+
+// twice makes every upsert of contacts twice, the first time under another id,
+// as a product would whose ids are not the same at every attempt.
+func twice(_ *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+	if !strings.HasSuffix(r.URL.Path, "/contacts/batch/upsert") {
+		return next.RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	send := func(body []byte) (*http.Response, error) {
+		again := r.Clone(r.Context())
+		again.Body, again.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		return next.RoundTrip(again)
+	}
+	first, err := send(bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(`"l_`), []byte(`"l_0`)), []byte("@"), []byte("@0.")))
+	if err != nil {
+		return nil, err
+	}
+	_ = first.Body.Close() // nobody waits for the first answer
+	return send(body)
+}

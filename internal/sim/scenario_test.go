@@ -1,0 +1,166 @@
+package sim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// scenario is everything that happens in one simulated world. The zero value
+// of every field is the quiet one.
+type scenario struct {
+	Seed      uint64     `json:"seed"`   // of the market and of the providers' behaviour
+	People    int        `json:"people"` // in the market
+	Latency   span       `json:"latency,omitzero"`
+	Paced     bool       `json:"paced,omitempty"`  // the providers' published quotas bind
+	OpenAI    bool       `json:"openai,omitempty"` // embeddings are bought, not computed
+	Listed    int        `json:"listed,omitempty"` // companies on the do-not-contact list from the start
+	Campaigns []campaign `json:"campaigns"`
+	Events    []event    `json:"events,omitempty"`
+}
+
+// campaign is one campaign and what its owner does with it.
+type campaign struct {
+	Team      int       `json:"team,omitempty"`
+	Platforms []string  `json:"platforms"`
+	Max       int       `json:"max"`
+	Caps      []float64 `json:"caps,omitempty"` // dollars: the first, and those that it is raised to when the run stops there
+	Manual    int       `json:"manual,omitempty"`
+	Hold      bool      `json:"hold,omitempty"`  // no automatic conversion; Manual prospects are converted by hand, each twice
+	Bare      bool      `json:"bare,omitempty"`  // no enrichment
+	After     int       `json:"after,omitempty"` // number, from 1, of the campaign whose end it awaits
+	Again     int       `json:"again,omitempty"` // times that the request is repeated with the same Idempotency-Key
+}
+
+// event is one thing that happens. Where it happens is the Nth call (from 1)
+// of a function that matches Call, the Nth message of a queue, or, for a
+// provider, everywhere.
+type event struct {
+	Do    string  `json:"do"`
+	In    string  `json:"in"`              // function, queue or provider
+	Call  string  `json:"call,omitempty"`  // "dynamodb.PutItem", "dynamodb" or "api.apollo.io"; "" is any
+	Nth   int     `json:"nth,omitempty"`   // from 1
+	Times int     `json:"times,omitempty"` // calls in a row that are hit; copies of a message
+	For   span    `json:"for,omitzero"`    // of a delay or pause
+	Who   int     `json:"who,omitempty"`   // campaign to pause, or which of those found so far to suppress
+	Share float64 `json:"share,omitempty"` // of a provider's requests
+}
+
+// What events do.
+const (
+	doThrottle   = "throttle"    // a call is refused as too fast
+	doError      = "error"       // a call is refused with a server error
+	doKillBefore = "kill before" // the worker dies before the call has an effect
+	doKillAfter  = "kill after"  // the call has its effect, then the worker dies
+	doLose       = "lose answer" // the call has its effect, the caller sees a broken connection
+	doDelay      = "delay"       // the call takes For longer
+	doPause      = "pause"       // at this call, campaign Who is paused, for For
+	doSuppress   = "suppress"    // at this call, somebody is put on the do-not-contact list
+	doCopy       = "copy"        // a message comes Times more often
+	doLate       = "late"        // a message comes For later
+	doIll        = "ill: "       // a provider does what follows, to Share of its requests
+)
+
+// span is a duration that is written as one.
+type span time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (s span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *span) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	*s = span(d)
+	return err
+}
+
+// parse reads what line wrote.
+func parse(line string) (scenario, error) {
+	var s scenario
+	d := json.NewDecoder(strings.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, fmt.Errorf("read scenario: %w", err)
+	}
+	return s, nil
+}
+
+// line is the scenario in one line that a shell can quote.
+func (s scenario) line() string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // it has no value that JSON lacks
+	}
+	return string(text)
+}
+
+// String tells the scenario to a person.
+func (s scenario) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "market of %d people, seed %d", s.People, s.Seed)
+	for _, x := range []struct {
+		on   bool
+		text string
+	}{
+		{s.Latency > 0, "providers take " + time.Duration(s.Latency).String()},
+		{s.Paced, "their quotas bind"},
+		{s.OpenAI, "embeddings are bought"},
+		{s.Listed > 0, fmt.Sprintf("%d companies are not to be contacted", s.Listed)},
+	} {
+		if x.on {
+			b.WriteString("; " + x.text)
+		}
+	}
+	for i, c := range s.Campaigns {
+		fmt.Fprintf(&b, "\n  campaign %d of team %d: %d prospects from %s", i+1, c.Team, c.Max, strings.Join(c.Platforms, " and "))
+		for _, x := range []struct {
+			on   bool
+			text string
+		}{
+			{len(c.Caps) > 0, fmt.Sprintf("caps %v dollars", c.Caps)},
+			{c.Bare, "no enrichment"},
+			{c.Hold, fmt.Sprintf("%d converted by hand", c.Manual)},
+			{c.After > 0, fmt.Sprintf("after campaign %d", c.After)},
+			{c.Again > 0, fmt.Sprintf("asked for %d times", c.Again+1)},
+		} {
+			if x.on {
+				b.WriteString(", " + x.text)
+			}
+		}
+	}
+	for _, e := range s.Events {
+		b.WriteString("\n  " + e.String())
+	}
+	return b.String()
+}
+
+// String tells the event to a person.
+func (e event) String() string {
+	if kind, ok := strings.CutPrefix(e.Do, doIll); ok {
+		return fmt.Sprintf("%s: %s, %.2g %% of requests", e.In, kind, 100*e.Share)
+	}
+	what := e.Do
+	switch {
+	case e.Do == doCopy:
+		what = fmt.Sprintf("%d copies", e.times())
+	case e.Do == doPause:
+		what = fmt.Sprintf("pause campaign %d for %s", e.Who+1, time.Duration(e.For))
+	case e.Do == doSuppress:
+		what = fmt.Sprintf("suppress number %d of those found", e.Who)
+	case e.For > 0:
+		what += " of " + time.Duration(e.For).String()
+	case e.Times > 1:
+		what += fmt.Sprintf(", %d times in a row", e.Times)
+	}
+	if e.Do == doCopy || e.Do == doLate {
+		return fmt.Sprintf("message %d to %s: %s", e.Nth, e.In, what)
+	}
+	call := e.Call
+	if call == "" {
+		call = "any service"
+	}
+	return fmt.Sprintf("call %d of %s to %s: %s", e.Nth, e.In, call, what)
+}
+
+func (e event) times() int { return max(1, e.Times) }

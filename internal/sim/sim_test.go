@@ -1,0 +1,173 @@
+package sim_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/messageai/sluice/internal/localaws/jsonata"
+)
+
+var (
+	seeds  = flag.Int("sim.seeds", 0, "how many seeds TestSeeds runs; 0: a fixed few")
+	first  = flag.Uint64("sim.first", 0, "the first of them")
+	effort = flag.Int("sim.shrink", 150, "how many smaller scenarios are tried for one that fails")
+	mutate = flag.Bool("sim.mutations", false, "TestMutations tries every mutation on up to 200 seeds")
+	only   = flag.String("sim.mutation", "", "only this one")
+	given  = flag.String("sim.scenario", "", "what TestScenario runs: the line that a failed seed printed")
+)
+
+// interpreters are shared by all worlds: starting them takes longer than a small
+// campaign.
+var interpreters *jsonata.Interpreters
+
+// A simulation allocates much and keeps little: collecting garbage less often
+// takes a fifth off its time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	var err error
+	if interpreters, err = jsonata.NewInterpreters(); err != nil { // outside any bubble, since all share them
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
+
+// cpu is what this process has used.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func TestSeeds(t *testing.T) {
+	n := *seeds
+	if n == 0 {
+		n = 100
+		if testing.Short() {
+			n = 10
+		}
+	}
+	began, used := time.Now(), cpu()
+	var next, rows, leads, drawn, fired, failed atomic.Int64
+	var ends [3]atomic.Int64
+	t.Run("worlds", func(t *testing.T) {
+		for worker := range 2 {
+			t.Run(fmt.Sprint(worker), func(t *testing.T) {
+				t.Parallel()
+				for {
+					i := next.Add(1) - 1
+					if i >= int64(n) || failed.Load() >= 5 { // enough to look at
+						return
+					}
+					seed := *first + uint64(i) //nolint:gosec // not negative
+					slow := time.AfterFunc(time.Minute, func() { fmt.Fprintf(os.Stdout, "seed %d has been running for a minute\n", seed) })
+					out := play(t, draw(seed), nil)
+					slow.Stop()
+					rows.Add(int64(out.rows))
+					leads.Add(int64(out.leads))
+					drawn.Add(int64(len(draw(seed).Events)))
+					fired.Add(int64(len(out.fired)))
+					for _, status := range out.statuses {
+						if i := slices.Index([]string{"completed", "partial", "failed"}, status); i >= 0 {
+							ends[i].Add(1)
+						}
+					}
+					if len(out.broken) > 0 {
+						failed.Add(1)
+						explain(t, seed, out)
+					}
+					if *seeds > 0 && i > 0 && i%100 == 0 {
+						fmt.Fprintf(os.Stdout, "%d of %d seeds, %d failed, %.2f CPU seconds each\n", i, n, failed.Load(), (cpu()-used).Seconds()/float64(i))
+					}
+				}
+			})
+		}
+	})
+	t.Logf("%d seeds in %s, %.2f CPU seconds each: %d runs completed, %d partial, %d failed; %d rows, %d leads; %d of %d events happened",
+		n, time.Since(began).Round(time.Second), (cpu()-used).Seconds()/float64(n), ends[0].Load(), ends[1].Load(), ends[2].Load(),
+		rows.Load(), leads.Load(), fired.Load(), drawn.Load())
+}
+
+// explain prints a failed seed as the smallest scenario that still fails.
+func explain(t *testing.T, seed uint64, out outcome) {
+	t.Helper()
+	again, broken := 0, out.broken
+	small := shrink(draw(seed), *effort, func(s scenario) bool {
+		for range 2 { // which of several goroutines is first is not drawn
+			if smaller := play(t, s, nil); alike(out.broken, smaller.broken) {
+				again, broken = again+1, smaller.broken
+				return true
+			}
+		}
+		return false
+	})
+	t.Errorf("seed %d: %s\nThe shortest that still fails (smaller ones failed %d times):\n  %s\nbecause\n  %s\nAgain: go test ./internal/sim -run TestScenario -v -sim.scenario='%s'",
+		seed, strings.Join(out.broken, "\n  "), again, small, strings.Join(broken, "\n  "), small.line())
+}
+
+// alike reports whether two failures have a broken promise in common, whatever
+// the numbers and ids in it.
+func alike(a, b []string) bool {
+	shape := func(text string) string {
+		words := strings.Fields(text)
+		words = slices.DeleteFunc(words, func(w string) bool { return strings.ContainsAny(w, "0123456789_") })
+		return strings.Join(words[:min(6, len(words))], " ")
+	}
+	return slices.ContainsFunc(a, func(x string) bool {
+		return slices.ContainsFunc(b, func(y string) bool { return shape(x) == shape(y) })
+	})
+}
+
+func TestScenario(t *testing.T) {
+	if *given == "" {
+		t.Skip("no -sim.scenario")
+	}
+	s, err := parse(*given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := play(t, s, nil)
+	t.Logf("%s\nhappened: %v\nended %v after %s with %d rows and %d leads", s, out.fired, out.statuses, out.took, out.rows, out.leads)
+	for _, b := range out.broken {
+		t.Error(b)
+	}
+}
+
+// Every safeguard that is switched off must be missed soon: the simulation
+// would otherwise not see the bug that switches it off.
+func TestMutations(t *testing.T) {
+	const limit = 200
+	for _, m := range mutations() {
+		t.Run(m.name, func(t *testing.T) {
+			if !(*mutate || m.quick && !testing.Short()) || *only != "" && *only != m.name {
+				t.Skip("needs -sim.mutations")
+			}
+			t.Parallel()
+			tried := 0
+			for seed := range uint64(limit) {
+				s := draw(seed)
+				if m.needs != nil && !m.needs(s) {
+					continue
+				}
+				tried++
+				out := play(t, s, m)
+				if len(out.broken) > 0 && len(play(t, s, nil).broken) == 0 {
+					t.Logf("noticed after %d seeds, of which %d were fit for it: %s", seed+1, tried, out.broken[0])
+					return
+				}
+			}
+			t.Errorf("%s, and %d seeds did not notice (%d were fit for it)", m.hole, limit, tried)
+		})
+	}
+}
