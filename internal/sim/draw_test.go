@@ -23,6 +23,21 @@ func draw(seed uint64) scenario {
 	return s
 }
 
+// drawLarge makes a campaign of 2,000 prospects with mishaps all along it.
+func drawLarge(seed uint64) scenario {
+	r := rand.New(rand.NewPCG(seed, 0x1a46e))
+	s := scenario{Seed: seed, People: 20_000, Campaigns: []campaign{{Platforms: []string{"apollo", "googleplaces"}, Max: 2_000}}}
+	for range 6 {
+		for _, e := range drawEvents(r, 1) {
+			if e.Nth > 0 { // a large campaign makes more calls than a small one
+				e.Nth = 1 + (e.Nth-1)*(1+r.IntN(25))
+			}
+			s.Events = append(s.Events, e)
+		}
+	}
+	return s
+}
+
 func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
 
 func drawCampaigns(r *rand.Rand) []campaign {

@@ -99,6 +99,25 @@ func TestSeeds(t *testing.T) {
 		rows.Load(), leads.Load(), fired.Load(), drawn.Load())
 }
 
+// Campaigns of several chunks per source, under storms of mishaps.
+func TestLargeCampaigns(t *testing.T) {
+	n := 50
+	if testing.Short() {
+		n = 2
+	}
+	for seed := range uint64(n) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			s := drawLarge(seed)
+			out := play(t, s, nil)
+			for _, b := range out.broken {
+				t.Errorf("%s\nAgain: go test ./internal/sim -run TestScenario -v -sim.scenario='%s'", b, s.line())
+			}
+			t.Logf("%v with %d rows and %d leads; happened: %v", out.statuses, out.rows, out.leads, out.fired)
+		})
+	}
+}
+
 // explain prints a failed seed as the smallest scenario that still fails.
 func explain(t *testing.T, seed uint64, out outcome) {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
@@ -23,12 +24,9 @@ type Claim struct{ Run, Campaign, Chunk, Lead string }
 // first claim wins and stays. It returns the claim that holds, which is the
 // caller's own after a success or a repetition.
 func (s *Store) ClaimProspect(ctx context.Context, ref domain.Ref, prospectID string) (Claim, error) {
-	it := key(claimKey(ref.Team, prospectID), "CLAIM")
-	it["run"], it["campaign"], it["chunk"] = str(ref.Run), str(ref.Campaign), str(ref.Chunk)
-	it["ttl"] = num(s.opts.Now().Add(prospectLife).Unix())
 	condition := notExists
 	_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &s.opts.Prospects, Item: it, ConditionExpression: &condition,
+		TableName: &s.opts.Prospects, Item: s.claimItem(ref, prospectID), ConditionExpression: &condition,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if err == nil {
@@ -38,6 +36,28 @@ func (s *Store) ClaimProspect(ctx context.Context, ref domain.Ref, prospectID st
 		return Claim{Run: textOf(old, "run"), Campaign: textOf(old, "campaign"), Chunk: textOf(old, "chunk")}, nil
 	}
 	return Claim{}, failure("store.claim_prospect", err)
+}
+
+// MoveClaim moves a claim of ref's run from one of its chunks to ref's. It does
+// nothing, without an error, to a claim that is not there any more.
+func (s *Store) MoveClaim(ctx context.Context, ref domain.Ref, prospectID, from string) error {
+	_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.opts.Prospects, Item: s.claimItem(ref, prospectID),
+		ConditionExpression:       aws.String("#run = :run AND #chunk = :from"),
+		ExpressionAttributeNames:  map[string]string{"#run": "run", "#chunk": "chunk"},
+		ExpressionAttributeValues: item{":run": str(ref.Run), ":from": str(from)},
+	})
+	if _, lost := conditionFailed(err); lost {
+		return nil
+	}
+	return failure("store.move_claim", err)
+}
+
+func (s *Store) claimItem(ref domain.Ref, prospectID string) item {
+	it := key(claimKey(ref.Team, prospectID), "CLAIM")
+	it["run"], it["campaign"], it["chunk"] = str(ref.Run), str(ref.Campaign), str(ref.Chunk)
+	it["ttl"] = num(s.opts.Now().Add(prospectLife).Unix())
+	return it
 }
 
 // KeepClaims lets the claims of a chunk's leads outlive those of prospects: a

@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
@@ -31,6 +29,8 @@ type Store interface {
 	ShardProgress(ctx context.Context, ref domain.Ref) (store.Shard, error)
 	SaveShard(ctx context.Context, ref domain.Ref, owner string, sh store.Shard) error
 	ClaimProspect(ctx context.Context, ref domain.Ref, prospectID string) (store.Claim, error)
+	MoveClaim(ctx context.Context, ref domain.Ref, prospectID, from string) error
+	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
 	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
 	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
 	Answers(ctx context.Context, team string, questions []string, latest bool) (map[string]json.RawMessage, error)
@@ -71,7 +71,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if progress.Source == "" {
 		progress.Source, progress.Cursor = shard.Source, shard.From
 	}
-	w := &worker{Stage: s, job: job, shard: shard, source: source, progress: progress, first: len(progress.Chunks), written: map[string]bool{}}
+	w := &worker{Stage: s, job: job, shard: shard, source: source, progress: progress, first: len(progress.Chunks), written: map[string]bool{}, read: map[string]bool{}}
 	err = w.run(ctx)
 	if !w.purse.left { // what this attempt bought is settled, however it ended
 		err = errors.Join(err, w.settle(context.WithoutCancel(ctx), 0))
@@ -90,7 +90,8 @@ type worker struct {
 	source   provider.Discoverer
 	progress store.Shard
 	first    int             // number of the first chunk that this attempt writes
-	written  map[string]bool // prospects in chunks of this attempt
+	written  map[string]bool // prospects in chunks of this attempt, and in those that it read
+	read     map[string]bool // chunks of earlier attempts
 	rows     []domain.Row    // of the chunk in work
 	tail     store.Shard     // progress as of the end of rows
 	purse    purse
@@ -174,52 +175,6 @@ func (w *worker) take(ctx context.Context, page provider.Page) error {
 		}
 	}
 	return nil
-}
-
-// claim makes each prospect of the batch ours and says which were new.
-func (w *worker) claim(ctx context.Context, batch []domain.Prospect) ([]bool, error) {
-	chunk := len(w.progress.Chunks)
-	ref := w.job.Ref
-	ref.Chunk = store.ChunkName(w.shard.ID, chunk)
-	fresh := make([]bool, len(batch))
-	seen := map[string]bool{}
-	for _, r := range w.rows {
-		seen[r.Prospect.ID] = true
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(claimsAtOnce)
-	for i := range batch {
-		p := &batch[i]
-		p.ID = domain.ProspectID(ref.Team, p.Source, p.ProfileID)
-		p.SeenAt = w.Now().UTC()
-		if p.Refs == nil {
-			p.Refs = map[string]string{p.Source: p.ProfileID}
-		}
-		if seen[p.ID] || w.written[p.ID] {
-			continue
-		}
-		seen[p.ID] = true
-		g.Go(func() error {
-			claim, err := w.Store.ClaimProspect(gctx, ref, p.ID)
-			fresh[i] = err == nil && w.ours(claim)
-			return err
-		})
-	}
-	return fresh, g.Wait()
-}
-
-// ours reports whether a claim was made for this shard's chunks that are not
-// yet written: by this attempt, or by one that was killed before it could write.
-func (w *worker) ours(c store.Claim) bool {
-	if c.Run != w.job.Run {
-		return false
-	}
-	for n := w.first; n <= len(w.progress.Chunks); n++ {
-		if c.Chunk == store.ChunkName(w.shard.ID, n) {
-			return true
-		}
-	}
-	return false
 }
 
 // flush writes the chunk in work, if it has rows, and then the progress: a

@@ -64,10 +64,19 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		return s.stopped(ctx, *in.Detail)
 	case in.Chunk != "":
 		return Output{}, s.failChunk(ctx, in)
-	case in.Failure != nil:
-		return s.end(ctx, in, domain.RunFailed, "the state machine ended with "+in.Failure.Error)
 	}
-	return s.end(ctx, in, "", "")
+	var status domain.RunStatus
+	var reason string
+	if in.Failure != nil {
+		status, reason = domain.RunFailed, "the state machine ended with "+in.Failure.Error
+	}
+	out, err := s.end(ctx, in, status, reason)
+	if err != nil {
+		return Output{}, err
+	}
+	// A message may have come twice, and one of the two been parked while the
+	// other was worked on.
+	return out, s.Store.DropParked(ctx, in.Ref)
 }
 
 // end sums the ledger and ends the run; without a status the ledger decides.
