@@ -10,6 +10,7 @@ import (
 
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/localaws/jsonata"
+	"github.com/messageai/sluice/internal/task"
 )
 
 // lastResorts are the Task states after which there is nothing left to try:
@@ -133,6 +134,27 @@ func TestTasksAreBoundedAndGuarded(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A worker that knows its last attempt counts on the number of them.
+func TestEnrichIsRetriedAsOftenAsWorkersThink(t *testing.T) {
+	t.Parallel()
+	_, all := machines(t)
+	found := false
+	for _, d := range all {
+		d.machine.each(func(path string, s *state) {
+			if !strings.HasSuffix(path, "/Enrich") {
+				return
+			}
+			found = true
+			if len(s.Retry) != 1 || s.Retry[0].MaxAttempts != task.Retries {
+				t.Errorf("%s: %+v, want one retrier of %d attempts", path, s.Retry, task.Retries)
+			}
+		})
+	}
+	if !found {
+		t.Error("there is no state Enrich")
 	}
 }
 

@@ -38,6 +38,7 @@ type Message struct {
 	Leads    []string        `json:"leads,omitempty"`    // a manual push: lead ids
 	Hops     int             `json:"hops,omitempty"`     // times it was sent again to wait
 	Failures int             `json:"failures,omitempty"` // passing failures so far
+	Retry    int             `json:"retry,omitempty"`    // times that the state machine asked before
 	Queue    string          `json:"queue"`              // URL of the queue it came from, for sending it again
 }
 
@@ -47,6 +48,9 @@ type Job struct {
 	Owner string // lease holder, for the store's conditional writes
 	Step  string
 	Done  map[string]json.RawMessage // what the chunk's finished steps answered, by step
+	// Last says that the step fails for good if it cannot be finished now for a
+	// reason that passes by itself.
+	Last bool
 }
 
 // Ledger is what a worker needs of the store.
@@ -74,10 +78,14 @@ type Answers interface {
 // Limits of waiting.
 const (
 	maxHops     = 500 // a message that was sent again this often is stuck
-	maxFailures = 6   // passing failures before the state machine hears of it
+	maxFailures = 6   // passing failures before the state machine hears of it, and asks again
 	queueWait   = 15 * time.Minute
 	reserve     = 10 * time.Second // kept of the deadline, to save and answer
 )
+
+// Retries is how often the state machine asks again after a passing failure:
+// MaxAttempts of the Enrich state.
+const Retries = 3
 
 // Worker runs a step for messages.
 type Worker struct {
@@ -128,7 +136,7 @@ func (w *Worker) one(ctx context.Context, record events.SQSMessage) error {
 	if output, finished := done[job.Step]; finished {
 		return w.succeed(ctx, m, output)
 	}
-	job.Done = done
+	job.Done, job.Last = done, m.Failures+1 >= maxFailures && m.Retry >= Retries
 	result, err := w.do(ctx, job)
 	if err == nil {
 		if err := w.Ledger.Finish(ctx, m.Ref, job.Step, job.Owner, result); err != nil {

@@ -304,6 +304,24 @@ func TestPassingFailuresAreCountedThenReported(t *testing.T) {
 	}
 }
 
+func TestAWorkerKnowsItsLastChance(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		for _, m := range []task.Message{{Retry: 2, Failures: 5}, {Retry: 3, Failures: 4}, {Retry: 3, Failures: 5}} {
+			full := message()
+			full.Retry, full.Failures = m.Retry, m.Failures
+			w.handle(t, record(t, full), fails(fault.New(fault.Unavailable, "test.ask", "down")))
+		}
+		var last []bool
+		for _, job := range w.worked {
+			last = append(last, job.Last)
+		}
+		if diff := cmp.Diff([]bool{false, false, true}, last); diff != "" {
+			t.Errorf("last (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestOtherFailuresAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -98,7 +98,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 		return nil, err
 	}
 	c := &chunk{
-		Stage: s, ref: job.Ref, source: source, rows: rows, query: profile.Query, list: list,
+		Stage: s, ref: job.Ref, last: job.Last, source: source, rows: rows, query: profile.Query, list: list,
 		bought: map[string]money.Micro{}, asking: map[string]chan struct{}{}, answers: map[string]answer{}, prepaid: map[string]bool{},
 		held: map[string]string{}, line: map[string]chan struct{}{},
 	}
@@ -130,6 +130,7 @@ func newest(job task.Job, waterfall []string) string {
 type chunk struct {
 	*Stage
 	ref    domain.Ref
+	last   bool // there is no further attempt if the provider stays unavailable
 	source Source
 	rows   []domain.Row
 	query  domain.SearchQuery
@@ -199,6 +200,10 @@ func (c *chunk) run(ctx context.Context) error {
 	// The money is spent even if the deadline has passed.
 	if err := c.Budget.Ledger.Settle(context.WithoutCancel(ctx), c.ref, r, c.cost); err != nil {
 		return errors.Join(askErr, err)
+	}
+	if c.last && fault.Is(askErr, fault.Unavailable, fault.Unclear, fault.BadResponse) {
+		// What was bought counts; the rest of the chunk goes on without.
+		c.skipped, askErr = askErr, nil
 	}
 	if askErr == nil && c.skipped != nil {
 		c.markSkipped(all)

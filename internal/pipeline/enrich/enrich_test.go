@@ -187,6 +187,44 @@ func askTwice(t *testing.T, free bool, seed uint64) {
 	}
 }
 
+// A provider that stays unavailable to the last attempt does not take with it
+// what it answered before.
+func TestWhatWasBoughtBeforeAnOutageCounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		var rows []domain.Row
+		for n := range 40 {
+			rows = append(rows, w.person(n))
+		}
+		w.put(t, rows)
+		w.fail = func(string) error {
+			if len(w.asked) > 10 {
+				return fault.New(fault.Unavailable, "test.match", "down")
+			}
+			return nil
+		}
+		if err := w.once(t.Context(), w.database()); !fault.Is(err, fault.Unavailable) {
+			t.Fatalf("an attempt that is not the last = %v, want Unavailable", err)
+		}
+		w.last = true
+		out := w.finish(t, w.database())
+		w.check(t, rows, out)
+		found := 0
+		for i, row := range out {
+			switch {
+			case row.Prospect.Contact.Email != "":
+				found++
+			case row.Missing["email"] != "apollo: Unavailable":
+				t.Errorf("row %d says %q, want the reason", i, row.Missing["email"])
+			}
+		}
+		if found != 10 || w.ledger.settled != 10*matchPrice {
+			t.Errorf("%d found for %s, want the 10 from before the outage", found, w.ledger.settled)
+		}
+	})
+}
+
 func TestAUselessProviderIsSkippedAndTheRowsGoOn(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []fault.Kind{fault.QuotaExhausted, fault.Unauthenticated, fault.Forbidden} {

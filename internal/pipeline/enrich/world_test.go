@@ -61,6 +61,7 @@ type world struct {
 	banned  map[string]bool
 	ledger  ledger
 
+	last  bool         // the attempt is the last
 	stock enrich.Store // what the stage is given; nil for the world itself
 
 	people  map[string][]domain.Prospect // by company domain
@@ -315,7 +316,7 @@ func (w *world) work(ctx context.Context, ref domain.Ref, source enrich.Source) 
 		Store: stock, Budget: budget.Budget{Ledger: w}, Sources: map[string]enrich.Source{source.Definition.Name: source},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
-	_, err := s.Do(ctx, task.Job{Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name}})
+	_, err := s.Do(ctx, task.Job{Last: w.last, Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name}})
 	return err
 }
 
