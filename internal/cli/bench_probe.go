@@ -102,7 +102,7 @@ type localAWS struct{ next aws.HTTPClient }
 
 // Do implements aws.HTTPClient.
 func (l localAWS) Do(r *http.Request) (out *http.Response, err error) {
-	pprof.Do(r.Context(), pprof.Labels(practice.Stage, "local AWS"), func(context.Context) { out, err = l.next.Do(r) })
+	pprof.Do(r.Context(), pprof.Labels(practice.Stage, "local AWS"), func(context.Context) { out, err = l.next.Do(r) }) //nolint:bodyclose // the caller closes it
 	return out, err
 }
 
@@ -113,7 +113,7 @@ type providers struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (s providers) RoundTrip(r *http.Request) (out *http.Response, err error) {
-	pprof.Do(r.Context(), pprof.Labels(practice.Stage, "simulated providers"), func(context.Context) { out, err = s.next.RoundTrip(r) })
+	pprof.Do(r.Context(), pprof.Labels(practice.Stage, "simulated providers"), func(context.Context) { out, err = s.next.RoundTrip(r) }) //nolint:bodyclose // the caller closes it
 	return out, err
 }
 

@@ -113,8 +113,12 @@ func TestCompaniesWithoutAPersonComeLast(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()
 		listed := []store.Listed{
-			{ID: "p_firm", Company: "Perfect Ltd", Fit: 1}, {ID: "p_poor", Name: "Bo", Fit: 0.3}, {ID: "p_firm2", Company: "Fair Ltd", Fit: 0.6},
-			{ID: "p_mail", Email: "x@y.example", Fit: 0.8}, {ID: "p_best", Name: "Ann", Fit: 0.95}, {ID: "p_firm3", Company: "Poor Ltd", Fit: 0.2},
+			{ID: "p_firm", Company: "Perfect Ltd", Fit: 1},
+			{ID: "p_poor", Name: "Bo", Fit: 0.3},
+			{ID: "p_firm2", Company: "Fair Ltd", Fit: 0.6},
+			{ID: "p_mail", Email: "x@y.example", Fit: 0.8},
+			{ID: "p_best", Name: "Ann", Fit: 0.95},
+			{ID: "p_firm3", Company: "Poor Ltd", Fit: 0.2},
 		}
 		if err := s.PutListed(ctx, ref("c1"), 2, listed[:3]); err != nil {
 			t.Fatal(err)

@@ -33,8 +33,8 @@ type vm struct {
 	compileFn, variablesFn, rootlessFn, evaluateFn, parseFn goja.Callable
 }
 
-func (e *Interpreters) newVM() (*vm, error) {
-	v := &vm{limit: e.limit, rt: goja.New(), compiled: map[string]goja.Value{}, now: time.Now}
+func (p *Interpreters) newVM() (*vm, error) {
+	v := &vm{limit: p.limit, rt: goja.New(), compiled: map[string]goja.Value{}, now: time.Now}
 	v.rt.SetTimeSource(func() time.Time { return v.now() })
 	v.rt.SetMaxCallStackSize(callStackLimit)
 	host := v.rt.NewObject()
@@ -49,10 +49,10 @@ func (e *Interpreters) newVM() (*vm, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load jsonata: %w", err)
 	}
-	if _, err := v.rt.RunProgram(e.library); err != nil {
+	if _, err := v.rt.RunProgram(p.library); err != nil {
 		return nil, fmt.Errorf("load jsonata: %w", err)
 	}
-	made, err := v.rt.RunProgram(e.shim)
+	made, err := v.rt.RunProgram(p.shim)
 	if err != nil {
 		return nil, fmt.Errorf("load jsonata: %w", err)
 	}
@@ -60,7 +60,7 @@ func (e *Interpreters) newVM() (*vm, error) {
 	if !ok {
 		return nil, errors.New("load jsonata: the shim is not a function")
 	}
-	api, err := start(goja.Undefined(), v.rt.Get("jsonata"), host, v.rt.ToValue(e.keepEval), v.rt.ToValue(e.steps), v.rt.ToValue(e.depth))
+	api, err := start(goja.Undefined(), v.rt.Get("jsonata"), host, v.rt.ToValue(p.keepEval), v.rt.ToValue(p.steps), v.rt.ToValue(p.depth))
 	if err != nil {
 		return nil, fmt.Errorf("load jsonata: %w", err)
 	}

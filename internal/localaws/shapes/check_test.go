@@ -53,11 +53,13 @@ func TestCheck(t *testing.T) {
 			[]string{"Scan.Count: is not a integer", "Scan.Items[0]{a}.BOOL: is string, not a boolean"},
 		},
 		{
-			"no JSON", shapes.Answer{Service: "DynamoDB", Operation: "Scan", Status: 200, Body: []byte("<")},
+			"no JSON",
+			shapes.Answer{Service: "DynamoDB", Operation: "Scan", Status: 200, Body: []byte("<")},
 			[]string{"Scan: is no JSON: invalid character '<' looking for beginning of value"},
 		},
 		{
-			"body where there is none", shapes.Answer{Service: "KMS", Operation: "CreateAlias", Status: 200, Body: []byte(`{"AliasName":"a"}`)},
+			"body where there is none",
+			shapes.Answer{Service: "KMS", Operation: "CreateAlias", Status: 200, Body: []byte(`{"AliasName":"a"}`)},
 			[]string{"CreateAlias: answers a body, and there is none"},
 		},
 		{
@@ -87,18 +89,21 @@ func TestCheck(t *testing.T) {
 			[]string{"ListObjectsV2.Contents: has Color, which is not described", "ListObjectsV2.Contents.LastModified: is not a timestamp", "ListObjectsV2.KeyCount: is not a integer"},
 		},
 		{
-			"header", shapes.Answer{Service: "S3", Operation: "HeadObject", Status: 200, Headless: true, Header: header("Content-Length", "many", "Last-Modified", "now")},
+			"header",
+			shapes.Answer{Service: "S3", Operation: "HeadObject", Status: 200, Headless: true, Header: header("Content-Length", "many", "Last-Modified", "now")},
 			[]string{"HeadObject.ContentLength: is not a long", "HeadObject.LastModified: is not a timestamp"},
 		},
 		{
-			"XML error", shapes.Answer{Service: "S3", Operation: "GetObject", Status: 404, Body: []byte(`<Error><Code>Lost</Code></Error>`)},
+			"XML error",
+			shapes.Answer{Service: "S3", Operation: "GetObject", Status: 404, Body: []byte(`<Error><Code>Lost</Code></Error>`)},
 			[]string{"GetObject fails with Lost: that is not an error of the operation"},
 		},
 		{
 			"REST error", shapes.Answer{Service: "Lambda", Operation: "Invoke", Status: 404, Header: header("X-Amzn-Errortype", "ResourceNotFoundException"), Body: []byte(`{"Type":"User","Message":"m"}`)}, nil,
 		},
 		{
-			"operation that is not in the model", shapes.Answer{Service: "SQS", Operation: "AddPermission", Status: 200},
+			"operation that is not in the model",
+			shapes.Answer{Service: "SQS", Operation: "AddPermission", Status: 200},
 			[]string{"no model of SQS AddPermission: add it to models.py"},
 		},
 	} {

@@ -35,7 +35,7 @@ func (s *Stage) stopped(ctx context.Context, d Stopped) (Output, error) {
 	var ref domain.Ref
 	if err := json.Unmarshal([]byte(d.Input), &ref); err != nil || ref.Team == "" || ref.Campaign == "" || ref.Run == "" {
 		s.Log.WarnContext(ctx, "an execution stopped that names no run", "status", d.Status)
-		return Output{}, nil // trying again would not help
+		return Output{}, nil //nolint:nilerr // trying again would not help
 	}
 	ref.Chunk = ""
 	run, err := s.Store.Run(ctx, ref)

@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ import (
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1:]); err != nil {
+	if err := run(context.Background(), os.Stdout, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		os.Exit(1)
 	}
@@ -35,7 +36,7 @@ func main() {
 // tally counts the verdicts about one operation.
 type tally map[parity.Verdict]int
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, out io.Writer, args []string) error {
 	if len(args) != 3 {
 		return fmt.Errorf("usage: compare PARTNER SERVICE[,SERVICE] URL, from the repository's root")
 	}
@@ -85,7 +86,7 @@ func run(ctx context.Context, args []string) error {
 			}
 		}
 	}
-	print(partner, table)
+	show(out, partner, table)
 	if len(wrong) > 0 {
 		return fmt.Errorf("%s: %d cases\n%s", partner, len(wrong), strings.Join(wrong, "\n"))
 	}
@@ -117,15 +118,15 @@ func load(service string) (map[string]parity.Observation, error) {
 	return kept, json.Unmarshal(data, &kept)
 }
 
-func print(partner string, table map[string]tally) {
-	fmt.Printf("%-48s %6s %10s %15s\n", "on "+partner, "same", "different", "not comparable")
+func show(out io.Writer, partner string, table map[string]tally) {
+	_, _ = fmt.Fprintf(out, "%-48s %6s %10s %15s\n", "on "+partner, "same", "different", "not comparable")
 	total := tally{}
 	for _, op := range slices.SortedFunc(maps.Keys(table), cmp.Compare[string]) {
 		t := table[op]
-		fmt.Printf("%-48s %6d %10d %15d\n", op, t[parity.Same], t[parity.Different], t[parity.NotComparable])
+		_, _ = fmt.Fprintf(out, "%-48s %6d %10d %15d\n", op, t[parity.Same], t[parity.Different], t[parity.NotComparable])
 		for v, n := range t {
 			total[v] += n
 		}
 	}
-	fmt.Printf("%-48s %6d %10d %15d\n", "all", total[parity.Same], total[parity.Different], total[parity.NotComparable])
+	_, _ = fmt.Fprintf(out, "%-48s %6d %10d %15d\n", "all", total[parity.Same], total[parity.Different], total[parity.NotComparable])
 }

@@ -57,14 +57,15 @@ func describe(ctx context.Context, p *parity.Probe, c *sdk.Client, key string) e
 	return nil
 }
 
-func newDataKey(ctx context.Context, c *sdk.Client, key, team string) (*sdk.GenerateDataKeyOutput, error) {
+// newDataKey makes a data key for the team acme.
+func newDataKey(ctx context.Context, c *sdk.Client, key string) (*sdk.GenerateDataKeyOutput, error) {
 	return c.GenerateDataKey(ctx, &sdk.GenerateDataKeyInput{
-		KeyId: &key, KeySpec: types.DataKeySpecAes256, EncryptionContext: map[string]string{"team": team},
+		KeyId: &key, KeySpec: types.DataKeySpecAes256, EncryptionContext: map[string]string{"team": "acme"},
 	})
 }
 
 func generate(ctx context.Context, p *parity.Probe, c *sdk.Client, key string) error {
-	made, err := newDataKey(ctx, c, key, "acme")
+	made, err := newDataKey(ctx, c, key)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func generate(ctx context.Context, p *parity.Probe, c *sdk.Client, key string) e
 }
 
 func otherContext(ctx context.Context, p *parity.Probe, c *sdk.Client, key string) error {
-	made, err := newDataKey(ctx, c, key, "acme")
+	made, err := newDataKey(ctx, c, key)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func otherContext(ctx context.Context, p *parity.Probe, c *sdk.Client, key strin
 }
 
 func bent(ctx context.Context, p *parity.Probe, c *sdk.Client, key string) error {
-	made, err := newDataKey(ctx, c, key, "acme")
+	made, err := newDataKey(ctx, c, key)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func bent(ctx context.Context, p *parity.Probe, c *sdk.Client, key string) error
 }
 
 func otherKey(ctx context.Context, p *parity.Probe, c *sdk.Client, key string) error {
-	made, err := newDataKey(ctx, c, key, "acme")
+	made, err := newDataKey(ctx, c, key)
 	if err != nil {
 		return err
 	}

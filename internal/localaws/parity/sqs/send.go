@@ -52,8 +52,12 @@ func sendCases() []parity.Case {
 		}),
 		on("SendMessage", "body-refused", func(ctx context.Context, b bench) error {
 			for _, c := range []struct{ what, body string }{
-				{"empty", ""}, {"control character", "a\x01"}, {"not a character", "a\uffff"}, {"tab and newline", "a\t\r\n"},
-				{"too long", strings.Repeat("x", limit+1)}, {"as long as can be", strings.Repeat("x", limit)},
+				{"empty", ""},
+				{"control character", "a\x01"},
+				{"not a character", "a\uffff"},
+				{"tab and newline", "a\t\r\n"},
+				{"too long", strings.Repeat("x", limit+1)},
+				{"as long as can be", strings.Repeat("x", limit)},
 			} {
 				_, err := b.send(ctx, c.body)
 				b.Failed(c.what, err)

@@ -36,14 +36,13 @@ func on(operation, name string, run func(ctx context.Context, b bench) error) pa
 }
 
 // machineOf is a machine in JSONata that starts at A.
-func machineOf(states string) string {
-	return `{"QueryLanguage":"JSONata","StartAt":"A","States":{` + states + `}}`
-}
+func machineOf(states string) string { return head + states + `}}` }
 
 // Machines that cases need often.
-var (
-	echo  = machineOf(`"A":{"Type":"Pass","End":true}`)
-	pause = machineOf(`"A":{"Type":"Wait","Seconds":60,"End":true}`)
+const (
+	head  = `{"QueryLanguage":"JSONata","StartAt":"A","States":{`
+	echo  = head + `"A":{"Type":"Pass","End":true}}}`
+	pause = head + `"A":{"Type":"Wait","Seconds":60,"End":true}}}`
 )
 
 const role = "arn:aws:iam::000000000000:role/parity"

@@ -156,7 +156,7 @@ func executions() []parity.Case {
 			redrive("one that runs", x)
 			redrive("an unknown one", aws.String(*x+"x"))
 			redrive("no ARN", aws.String("x"))
-			if _, err := b.client.UpdateStateMachine(ctx, &sfn.UpdateStateMachineInput{StateMachineArn: machine, Definition: &echo}); err != nil {
+			if _, err := b.client.UpdateStateMachine(ctx, &sfn.UpdateStateMachineInput{StateMachineArn: machine, Definition: aws.String(echo)}); err != nil {
 				return err
 			}
 			done, err := b.start(ctx, machine, "two", `{}`)

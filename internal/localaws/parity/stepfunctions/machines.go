@@ -15,7 +15,7 @@ import (
 func machines() []parity.Case {
 	return []parity.Case{
 		on("CreateStateMachine", "again", func(ctx context.Context, b bench) error {
-			in := &sfn.CreateStateMachineInput{Name: aws.String(b.Name("m")), Definition: &echo, RoleArn: aws.String(role)}
+			in := &sfn.CreateStateMachineInput{Name: aws.String(b.Name("m")), Definition: aws.String(echo), RoleArn: aws.String(role)}
 			first, err := b.client.CreateStateMachine(ctx, in)
 			if err != nil {
 				return err
@@ -31,21 +31,21 @@ func machines() []parity.Case {
 				return err
 			}
 			b.Note("keeps its role", *kept.RoleArn == role)
-			in.Definition = &pause
+			in.Definition = aws.String(pause)
 			_, err = b.client.CreateStateMachine(ctx, in)
 			b.Failed("with another definition", err)
 			return nil
 		}),
 		on("CreateStateMachine", "refused", func(ctx context.Context, b bench) error {
 			for _, name := range []string{"a b", "a<b", "a[b]", "a?b", "a*b", "a\"b", "a#b", "a%b", "a\\b", "a^b", "a|b", "a~b", "a`b", "a$b", "a&b", "a,b", "a;b", "a:b", "a/b", "a\tb"} {
-				_, err := b.client.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{Name: &name, Definition: &echo, RoleArn: aws.String(role)})
+				_, err := b.client.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{Name: &name, Definition: aws.String(echo), RoleArn: aws.String(role)})
 				b.Failed("name "+name, err)
 			}
 			_, err := b.create(ctx, "dots.and=signs@are!fine", echo)
 			b.Failed("a name with other signs", err)
 			_, err = b.create(ctx, strings.Repeat("n", 81), echo)
 			b.Failed("a long name", err)
-			_, err = b.client.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{Name: aws.String("m"), Definition: &echo, RoleArn: aws.String("role")})
+			_, err = b.client.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{Name: aws.String("m"), Definition: aws.String(echo), RoleArn: aws.String("role")})
 			b.Failed("a role that is no ARN", err)
 			return nil
 		}),
@@ -75,7 +75,7 @@ func machines() []parity.Case {
 			}
 			update("with nothing", sfn.UpdateStateMachineInput{StateMachineArn: machine})
 			update("with a broken definition", sfn.UpdateStateMachineInput{StateMachineArn: machine, Definition: aws.String(machineOf(`"A":{"Type":"Pass"}`))})
-			update("of an unknown machine", sfn.UpdateStateMachineInput{StateMachineArn: aws.String(*machine + "x"), Definition: &echo})
+			update("of an unknown machine", sfn.UpdateStateMachineInput{StateMachineArn: aws.String(*machine + "x"), Definition: aws.String(echo)})
 			return nil
 		}),
 		on("DescribeStateMachine", "of-all-kinds", func(ctx context.Context, b bench) error {
@@ -167,7 +167,9 @@ func refusedDefinitions() []parity.Case {
 		cases [][2]string
 	}{
 		{"targets", [][2]string{
-			{"fine", pass("")}, {"not JSON", "{"}, {"an unknown Next", machineOf(`"A":{"Type":"Pass","Next":"B"}`)},
+			{"fine", pass("")},
+			{"not JSON", "{"},
+			{"an unknown Next", machineOf(`"A":{"Type":"Pass","Next":"B"}`)},
 			{"an unreachable state", machineOf(`"A":{"Type":"Succeed"},"B":{"Type":"Succeed"}`)},
 			{"no StartAt", `{"QueryLanguage":"JSONata","States":{"A":{"Type":"Succeed"}}}`},
 			{"no end", machineOf(`"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"A"}`)},
@@ -176,33 +178,57 @@ func refusedDefinitions() []parity.Case {
 			{"two states of one name", machineOf(`"A":{"Type":"Parallel","Branches":[{"StartAt":"B","States":{"B":{"Type":"Succeed"}}}],` + next)},
 		}},
 		{"fields", [][2]string{
-			{"of JSONPath", pass(`"InputPath":"$.a",`)}, {"a state in JSONPath", pass(`"QueryLanguage":"JSONPath",`)}, {"unknown", pass(`"Foo":1,`)},
-			{"Assign on Succeed", machineOf(`"A":{"Type":"Succeed","Assign":{"a":1}}`)}, {"TimeoutSeconds on Map", mapped(`"TimeoutSeconds":1,`, "")},
-			{"TimeoutSeconds on Parallel", parallel(`"TimeoutSeconds":1,`, "")}, {"Retry on Pass", pass(`"Retry":[{"ErrorEquals":["States.ALL"]}],`)},
-			{"QueryLanguage on ItemProcessor", mapped("", `"QueryLanguage":"JSONata",`)}, {"a reader without mode", mapped(`"ItemReader":{},`, "")},
-			{"an unknown type", machineOf(`"A":{"Type":"Task2","End":true}`)}, {"no Choices", machineOf(`"A":{"Type":"Choice","Choices":[],"Default":"B"},"B":{"Type":"Succeed"}`)},
+			{"of JSONPath", pass(`"InputPath":"$.a",`)},
+			{"a state in JSONPath", pass(`"QueryLanguage":"JSONPath",`)},
+			{"unknown", pass(`"Foo":1,`)},
+			{"Assign on Succeed", machineOf(`"A":{"Type":"Succeed","Assign":{"a":1}}`)},
+			{"TimeoutSeconds on Map", mapped(`"TimeoutSeconds":1,`, "")},
+			{"TimeoutSeconds on Parallel", parallel(`"TimeoutSeconds":1,`, "")},
+			{"Retry on Pass", pass(`"Retry":[{"ErrorEquals":["States.ALL"]}],`)},
+			{"QueryLanguage on ItemProcessor", mapped("", `"QueryLanguage":"JSONata",`)},
+			{"a reader without mode", mapped(`"ItemReader":{},`, "")},
+			{"an unknown type", machineOf(`"A":{"Type":"Task2","End":true}`)},
+			{"no Choices", machineOf(`"A":{"Type":"Choice","Choices":[],"Default":"B"},"B":{"Type":"Succeed"}`)},
 			{"both Seconds and Timestamp", machineOf(`"A":{"Type":"Wait","Seconds":1,"Timestamp":"2030-01-01T00:00:00Z",` + next)},
 		}},
 		{"expressions", [][2]string{
-			{"syntax", pass(`"Output":"{% 1 + %}",`)}, {"an operator of 2.1", pass(`"Output":"{% $states.input.a ?? 1 %}",`)}, {"a root", pass(`"Output":{"a":["{% name %}"]},`)},
-			{"$$", pass(`"Output":"{% $$.a %}",`)}, {"not closed", pass(`"Output":"{% 1",`)}, {"not opened", pass(`"Output":"1 %}",`)}, {"spaces around", pass(`"Output":" {% 1 %} ",`)},
-			{"a result before it is there", task(`"Arguments":{"FunctionName":"{% $states.result %}"},`)}, {"a result of a Pass", pass(`"Output":"{% $states.result %}",`)},
-			{"a result", task(function + `"Output":"{% $states.result %}","Assign":{"a":"{% $states.result %}"},`)}, {"an error without Catch", task(function + `"Output":"{% $states.errorOutput %}",`)},
+			{"syntax", pass(`"Output":"{% 1 + %}",`)},
+			{"an operator of 2.1", pass(`"Output":"{% $states.input.a ?? 1 %}",`)},
+			{"a root", pass(`"Output":{"a":["{% name %}"]},`)},
+			{"$$", pass(`"Output":"{% $$.a %}",`)},
+			{"not closed", pass(`"Output":"{% 1",`)},
+			{"not opened", pass(`"Output":"1 %}",`)},
+			{"spaces around", pass(`"Output":" {% 1 %} ",`)},
+			{"a result before it is there", task(`"Arguments":{"FunctionName":"{% $states.result %}"},`)},
+			{"a result of a Pass", pass(`"Output":"{% $states.result %}",`)},
+			{"a result", task(function + `"Output":"{% $states.result %}","Assign":{"a":"{% $states.result %}"},`)},
+			{"an error without Catch", task(function + `"Output":"{% $states.errorOutput %}",`)},
 			{"an error in Catch", task(function + `"Catch":[{"ErrorEquals":["States.ALL"],"Output":"{% $states.errorOutput %}","Next":"B"}],`)},
 		}},
 		{"variables", [][2]string{
-			{"of a reserved name", pass(`"Assign":{"states":1},`)}, {"beginning with a digit", pass(`"Assign":{"1a":1},`)}, {"of 81 letters", pass(`"Assign":{"` + strings.Repeat("v", 81) + `":1},`)},
-			{"that a branch assigns, too", parallel(`"Assign":{"v":1},`, `"Assign":{"v":2},`)}, {"that a branch and a Catch assign", parallel(`"Catch":[{"ErrorEquals":["States.ALL"],"Assign":{"v":1},"Next":"B"}],`, `"Assign":{"v":2},`)},
+			{"of a reserved name", pass(`"Assign":{"states":1},`)},
+			{"beginning with a digit", pass(`"Assign":{"1a":1},`)},
+			{"of 81 letters", pass(`"Assign":{"` + strings.Repeat("v", 81) + `":1},`)},
+			{"that a branch assigns, too", parallel(`"Assign":{"v":1},`, `"Assign":{"v":2},`)},
+			{"that a branch and a Catch assign", parallel(`"Catch":[{"ErrorEquals":["States.ALL"],"Assign":{"v":1},"Next":"B"}],`, `"Assign":{"v":2},`)},
 			{"not an object", pass(`"Assign":"{% {} %}",`)},
 		}},
 		{"numbers", [][2]string{
-			{"Seconds -1", machineOf(`"A":{"Type":"Wait","Seconds":-1,` + next)}, {"Seconds 1.5", machineOf(`"A":{"Type":"Wait","Seconds":1.5,` + next)}, {"Seconds of a year and more", machineOf(`"A":{"Type":"Wait","Seconds":100000000,` + next)},
-			{"a Timestamp without offset", machineOf(`"A":{"Type":"Wait","Timestamp":"2030-01-01T00:00:00",` + next)}, {"TimeoutSeconds 0", task(function + `"TimeoutSeconds":0,`)},
-			{"HeartbeatSeconds not below TimeoutSeconds", task(function + `"TimeoutSeconds":5,"HeartbeatSeconds":5,`)}, {"ToleratedFailurePercentage 101", mapped(`"ToleratedFailurePercentage":101,`, `"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},`)},
-			{"MaxConcurrency -1", mapped(`"MaxConcurrency":-1,`, "")}, {"IntervalSeconds 0.5", task(function + `"Retry":[{"ErrorEquals":["E"],"IntervalSeconds":0.5}],`)},
-			{"BackoffRate 0.5", task(function + `"Retry":[{"ErrorEquals":["E"],"BackoffRate":0.5}],`)}, {"MaxDelaySeconds 0", task(function + `"Retry":[{"ErrorEquals":["E"],"MaxDelaySeconds":0}],`)},
-			{"MaxAttempts -1", task(function + `"Retry":[{"ErrorEquals":["E"],"MaxAttempts":-1}],`)}, {"JitterStrategy HALF", task(function + `"Retry":[{"ErrorEquals":["E"],"JitterStrategy":"HALF"}],`)},
-			{"States.ALL before another", task(function + `"Retry":[{"ErrorEquals":["States.ALL"]},{"ErrorEquals":["E"]}],`)}, {"States.ALL beside another", task(function + `"Retry":[{"ErrorEquals":["States.ALL","E"]}],`)},
+			{"Seconds -1", machineOf(`"A":{"Type":"Wait","Seconds":-1,` + next)},
+			{"Seconds 1.5", machineOf(`"A":{"Type":"Wait","Seconds":1.5,` + next)},
+			{"Seconds of a year and more", machineOf(`"A":{"Type":"Wait","Seconds":100000000,` + next)},
+			{"a Timestamp without offset", machineOf(`"A":{"Type":"Wait","Timestamp":"2030-01-01T00:00:00",` + next)},
+			{"TimeoutSeconds 0", task(function + `"TimeoutSeconds":0,`)},
+			{"HeartbeatSeconds not below TimeoutSeconds", task(function + `"TimeoutSeconds":5,"HeartbeatSeconds":5,`)},
+			{"ToleratedFailurePercentage 101", mapped(`"ToleratedFailurePercentage":101,`, `"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},`)},
+			{"MaxConcurrency -1", mapped(`"MaxConcurrency":-1,`, "")},
+			{"IntervalSeconds 0.5", task(function + `"Retry":[{"ErrorEquals":["E"],"IntervalSeconds":0.5}],`)},
+			{"BackoffRate 0.5", task(function + `"Retry":[{"ErrorEquals":["E"],"BackoffRate":0.5}],`)},
+			{"MaxDelaySeconds 0", task(function + `"Retry":[{"ErrorEquals":["E"],"MaxDelaySeconds":0}],`)},
+			{"MaxAttempts -1", task(function + `"Retry":[{"ErrorEquals":["E"],"MaxAttempts":-1}],`)},
+			{"JitterStrategy HALF", task(function + `"Retry":[{"ErrorEquals":["E"],"JitterStrategy":"HALF"}],`)},
+			{"States.ALL before another", task(function + `"Retry":[{"ErrorEquals":["States.ALL"]},{"ErrorEquals":["E"]}],`)},
+			{"States.ALL beside another", task(function + `"Retry":[{"ErrorEquals":["States.ALL","E"]}],`)},
 		}},
 		{"arguments", [][2]string{
 			{"none", task("")}, {"without function", task(`"Arguments":{"Payload":1},`)}, {"unknown", task(`"Arguments":{"FunctionName":"f","Foo":1},`)}, {"evaluated", task(`"Arguments":"{% {'FunctionName': 'f'} %}",`)},
