@@ -83,7 +83,7 @@ func (w *world) InvokeLambda(_ context.Context, _ *iam.Principal, function strin
 }
 
 func (w *world) SendMessage(_ context.Context, _ *iam.Principal, input json.RawMessage) (json.RawMessage, error) {
-	var in struct{ QueueUrl, MessageBody string } //nolint:revive,stylecheck // AWS's name
+	var in struct{ QueueUrl, MessageBody string } //nolint:revive // AWS's name
 	if err := json.Unmarshal(input, &in); err != nil {
 		return nil, err
 	}
