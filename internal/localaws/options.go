@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/messageai/sluice/internal/localaws/dynamodb"
 	"github.com/messageai/sluice/internal/localaws/jsonata"
 	"github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/localaws/sqs"
@@ -42,6 +43,7 @@ type Options struct {
 	// objects/. "" keeps everything in memory.
 	StateDir string
 
+	Tables  dynamodb.Dials                     // throttling, conflicts and lags of DynamoDB
 	Faults  Faults                             // nil: nothing goes wrong
 	Disturb func(queue string) sqs.Disturbance // of messages sent to a queue; nil: nothing
 	// EventCopies says how often an event about an execution is delivered; nil

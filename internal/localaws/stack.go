@@ -102,7 +102,7 @@ func New(ctx context.Context, opts Options) (_ *Stack, err error) {
 func (s *Stack) openStores() error {
 	region, account := s.opts.Region, s.opts.Account
 	var errs [5]error
-	s.tables, errs[0] = dynamodb.New(dynamodb.Options{Region: region, Account: account, Meter: s.meter, Journal: s.journal})
+	s.tables, errs[0] = dynamodb.New(dynamodb.Options{Region: region, Account: account, Meter: s.meter, Journal: s.journal, Dials: s.opts.Tables})
 	s.queues, errs[1] = sqs.New(sqs.Options{Region: region, Account: account, Meter: s.meter, Journal: s.journal, Disturb: s.opts.Disturb})
 	objects := s3.Options{Region: region, Account: account, Meter: s.meter, Journal: s.journal}
 	if s.opts.StateDir != "" {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/messageai/sluice/internal/api"
 	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/localaws/dynamodb"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/practice"
 	"github.com/messageai/sluice/internal/store"
@@ -220,6 +221,29 @@ func TestTheSameSeedGivesTheSameResult(t *testing.T) {
 	} {
 		if d != "" {
 			t.Errorf("two runs of one seed differ:\n%s", d)
+		}
+	}
+}
+
+// DynamoDB serves a partition only so fast, and transactions on one item
+// conflict. That takes time, and changes nothing else.
+func TestThrottlingAndConflictsOfTablesChangeNothing(t *testing.T) {
+	run := func(dials dynamodb.Dials) (out api.CampaignStatus) {
+		synctest.Test(t, func(t *testing.T) {
+			w := open(t, practice.Options{Seed: 5, Generous: true, Tables: dials})
+			out = wait(t, w, start(t, w, api.CampaignOptions{MaxProspects: 1000}).CampaignID)
+			check(t, w, out)
+		})
+		return out
+	}
+	quiet := run(dynamodb.Dials{})
+	for _, dials := range []dynamodb.Dials{
+		{PartitionWrites: 1000, PartitionReads: 3000, TransactionTime: 15 * time.Millisecond}, // as AWS
+		{PartitionWrites: 100, TransactionTime: 50 * time.Millisecond},
+	} {
+		busy := run(dials)
+		if diff := cmp.Diff(quiet.Rows, busy.Rows) + cmp.Diff(quiet.Spend, busy.Spend) + cmp.Diff(quiet.CRM, busy.CRM); diff != "" {
+			t.Errorf("%+v (-quiet +busy):\n%s", dials, diff)
 		}
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/messageai/sluice/internal/app"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/localaws"
+	"github.com/messageai/sluice/internal/localaws/dynamodb"
 	"github.com/messageai/sluice/internal/localaws/journal"
 	"github.com/messageai/sluice/internal/localaws/jsonata"
 	hosting "github.com/messageai/sluice/internal/localaws/lambda"
@@ -67,6 +68,7 @@ type Options struct {
 	Parameters map[string]string
 	Providers  map[string]upstream.Faults // by provider
 	Faults     localaws.Faults            // of AWS calls and provider calls
+	Tables     dynamodb.Dials             // throttling, conflicts and lags of DynamoDB
 	Disturb    func(queue string) sqs.Disturbance
 	Logger     *slog.Logger // of functions; nil discards
 
@@ -222,7 +224,7 @@ func (w *World) openStack(ctx context.Context, opts Options) (err error) {
 		}
 	}
 	options := localaws.Options{
-		Dir: sluice.Deploy, Parameters: parameters, Functions: functions, Faults: opts.Faults, Disturb: opts.Disturb, Logger: opts.Logger, Interpreters: opts.Interpreters,
+		Dir: sluice.Deploy, Parameters: parameters, Functions: functions, Tables: opts.Tables, Faults: opts.Faults, Disturb: opts.Disturb, Logger: opts.Logger, Interpreters: opts.Interpreters,
 	}
 	if opts.StateDir != "" {
 		options.StateDir = filepath.Join(opts.StateDir, "aws")

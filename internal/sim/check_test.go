@@ -257,8 +257,12 @@ func (w *world) checkBills(all []chunk) {
 	}
 }
 
-// checkShared checks that each team bought each person once.
+// checkShared checks that each team bought each person once. Whom a team knows is
+// not told by chunks that failed.
 func (w *world) checkShared(all []chunk) {
+	if slices.ContainsFunc(all, func(c chunk) bool { return c.final == nil }) {
+		return
+	}
 	front, err := w.Sandbox.Server("apollo", nil)
 	if err != nil {
 		w.fail("apollo: %v", err)

@@ -33,7 +33,7 @@ func errorsOf(t *testing.T, s *dynamodb.Service, times int, operation, body stri
 func TestPartitionsAreThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTables(t, dynamodb.Options{PartitionReads: 2, PartitionWrites: 3})
+		s := newTables(t, dynamodb.Options{Dials: dynamodb.Dials{PartitionReads: 2, PartitionWrites: 3}})
 		if got, want := errorsOf(t, s, 5, "PutItem", putA), []string{"", "", "", hotKey, hotKey}; !slices.Equal(got, want) {
 			t.Errorf("writes: %q", got)
 		}
@@ -65,7 +65,7 @@ func TestPartitionsAreThrottled(t *testing.T) {
 func TestRefusedWritesAreThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTables(t, dynamodb.Options{PartitionWrites: 2})
+		s := newTables(t, dynamodb.Options{Dials: dynamodb.Dials{PartitionWrites: 2}})
 		body := `{"TableName":"hhh","Key":{"pk":{"S":"a"}},"ConditionExpression":"attribute_exists(pk)"}`
 		got := errorsOf(t, s, 3, "DeleteItem", body)
 		if want := []string{"ConditionalCheckFailedException", "ConditionalCheckFailedException", hotKey}; !slices.Equal(got, want) {
@@ -77,7 +77,7 @@ func TestRefusedWritesAreThrottled(t *testing.T) {
 func TestBatchesAreThrottledByItem(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTables(t, dynamodb.Options{PartitionReads: 1, PartitionWrites: 1})
+		s := newTables(t, dynamodb.Options{Dials: dynamodb.Dials{PartitionReads: 1, PartitionWrites: 1}})
 		must(t, s, "PutItem", putB)
 		time.Sleep(time.Second)
 		must(t, s, "PutItem", putB)
@@ -98,7 +98,7 @@ func TestBatchesAreThrottledByItem(t *testing.T) {
 func TestTransactionsAreThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTables(t, dynamodb.Options{PartitionReads: 1, PartitionWrites: 1})
+		s := newTables(t, dynamodb.Options{Dials: dynamodb.Dials{PartitionReads: 1, PartitionWrites: 1}})
 		must(t, s, "PutItem", putB)
 		_, err := send(t, s, "TransactWriteItems", `{"TransactItems":[{"Put":`+putA+`},{"Put":`+putB+`}]}`)
 		if got := reasonCodes(t, err); !slices.Equal(got, []string{"None", "ThrottlingError"}) {
@@ -116,7 +116,7 @@ func TestTransactionsAreThrottled(t *testing.T) {
 func TestHotIndexPartition(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTables(t, dynamodb.Options{PartitionWrites: 2})
+		s := newTables(t, dynamodb.Options{Dials: dynamodb.Dials{PartitionWrites: 2}})
 		put := func(n int, g string) string {
 			_, err := send(t, s, "PutItem", fmt.Sprintf(`{"TableName":"ccc","Item":{"pk":{"S":"p%d"},"sk":{"N":"1"},"g":{"S":"%s"}}}`, n, g))
 			if err != nil && n == 2 {
@@ -138,7 +138,7 @@ func TestHotIndexPartition(t *testing.T) {
 func TestTransactionConflicts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTables(t, dynamodb.Options{TransactionTime: 20 * time.Millisecond})
+		s := newTables(t, dynamodb.Options{Dials: dynamodb.Dials{TransactionTime: 20 * time.Millisecond}})
 		var first error
 		done := make(chan struct{})
 		go func() {

@@ -195,7 +195,7 @@ func TestScanSegments(t *testing.T) {
 func TestIndexDelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTables(t, dynamodb.Options{IndexDelay: time.Second})
+		s := newTables(t, dynamodb.Options{Dials: dynamodb.Dials{IndexDelay: time.Second}})
 		count := func(index, key, value string) float64 {
 			return must(t, s, "Query", `{"TableName":"ccc","IndexName":"`+index+`","KeyConditionExpression":"`+key+` = :v","ExpressionAttributeValues":{":v":{"S":"`+value+`"}}}`)["Count"].(float64)
 		}
@@ -219,7 +219,7 @@ func TestIndexDelay(t *testing.T) {
 func TestTimeToLive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTables(t, dynamodb.Options{TTLLag: time.Hour})
+		s := newTables(t, dynamodb.Options{Dials: dynamodb.Dials{TTLLag: time.Hour}})
 		put := func(pk string, in time.Duration) {
 			putH(t, s, fmt.Sprintf(`{"pk":{"S":"%s"},"ttl":{"N":"%d"}}`, pk, time.Now().Add(in).Unix()))
 		}

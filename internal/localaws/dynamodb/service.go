@@ -28,7 +28,12 @@ type Options struct {
 	Account string // part of ARNs
 	Meter   *meter.Meter
 	Journal *journal.Journal
+	Dials
+}
 
+// Dials say how far the service is from an ideal one. The zero value serves
+// everything at once, but keeps expired items for two days.
+type Dials struct {
 	// TTLLag is how long past its expiry an item stays readable. Zero means
 	// 48 hours, because that is what callers must survive on AWS; a
 	// nanosecond removes items when they expire.
