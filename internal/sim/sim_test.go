@@ -59,7 +59,7 @@ func TestSeeds(t *testing.T) {
 		}
 	}
 	began, used := time.Now(), cpu()
-	var next, rows, leads, drawn, fired, failed atomic.Int64
+	var next, done, rows, leads, drawn, fired, failed atomic.Int64
 	var ends [3]atomic.Int64
 	t.Run("worlds", func(t *testing.T) {
 		for worker := range 2 {
@@ -74,6 +74,7 @@ func TestSeeds(t *testing.T) {
 					slow := time.AfterFunc(time.Minute, func() { fmt.Fprintf(os.Stdout, "seed %d has been running for a minute\n", seed) })
 					out := play(t, draw(seed), nil)
 					slow.Stop()
+					done.Add(1)
 					rows.Add(int64(out.rows))
 					leads.Add(int64(out.leads))
 					drawn.Add(int64(len(draw(seed).Events)))
@@ -94,8 +95,11 @@ func TestSeeds(t *testing.T) {
 			})
 		}
 	})
+	if l, f := leads.Load(), fired.Load(); l < done.Load() || f < done.Load() {
+		t.Errorf("%d worlds made %d leads and %d events happened: too little to prove anything", done.Load(), l, f)
+	}
 	t.Logf("%d seeds in %s, %.2f CPU seconds each: %d runs completed, %d partial, %d failed; %d rows, %d leads; %d of %d events happened",
-		n, time.Since(began).Round(time.Second), (cpu()-used).Seconds()/float64(n), ends[0].Load(), ends[1].Load(), ends[2].Load(),
+		done.Load(), time.Since(began).Round(time.Second), (cpu()-used).Seconds()/float64(done.Load()), ends[0].Load(), ends[1].Load(), ends[2].Load(),
 		rows.Load(), leads.Load(), fired.Load(), drawn.Load())
 }
 

@@ -65,12 +65,9 @@ func (s *Store) SetBudget(ctx context.Context, team string, limit money.Micro) e
 	if err != nil || !found {
 		return failure("store.set_budget", err) // the month's first reservation takes the new limit
 	}
-	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.opts.Ledger, Key: key(s.budgetPK(team), "SPEND"),
-		UpdateExpression: aws.String("SET cap = :cap, room = room + :delta"), ConditionExpression: aws.String("cap = :was"),
-		ExpressionAttributeValues: item{":cap": num(int64(limit)), ":delta": num(int64(limit - month.Cap)), ":was": num(int64(month.Cap))},
-	})
-	if _, lost := conditionFailed(err); lost {
+	lost, err := s.updateSpend(ctx, s.budgetPK(team), "SET cap = :cap, room = room + :delta", "cap = :was",
+		item{":cap": num(int64(limit)), ":delta": num(int64(limit - month.Cap)), ":was": num(int64(month.Cap))})
+	if lost {
 		return fault.New(fault.Conflict, "store.set_budget", "somebody else set the budget at this moment; look at it and try again")
 	}
 	return failure("store.set_budget", err)

@@ -53,17 +53,25 @@ func (s *Store) RaiseCap(ctx context.Context, ref domain.Ref, limit money.Micro)
 		update, condition = "SET cap = :cap, room = room + :delta", "cap = :was AND room >= :low"
 		values = item{":cap": num(int64(limit)), ":delta": num(int64(delta)), ":was": num(int64(now.Cap)), ":low": num(int64(max(0, -delta)))}
 	}
-	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), "SPEND"),
-		UpdateExpression: &update, ConditionExpression: &condition, ExpressionAttributeValues: values,
-	})
-	if _, lost := conditionFailed(err); !lost {
+	lost, err := s.updateSpend(ctx, spendPK(ref.Run), update, condition, values)
+	if !lost {
 		return failure("store.raise_cap", err)
 	}
 	if committed := now.Cap - now.Free; limit < committed {
 		return fault.New(fault.Conflict, "store.raise_cap", "the cap cannot go below what is already spent or reserved, "+committed.String())
 	}
 	return fault.New(fault.Conflict, "store.raise_cap", "the run's spend changed at this moment; try again")
+}
+
+// updateSpend changes an item that reservations change in transactions. It is a
+// transaction itself, so that a conflict with one of them is tried again. lost
+// is true if the condition did not hold.
+func (s *Store) updateSpend(ctx context.Context, pk, update, condition string, values item) (lost bool, err error) {
+	reasons, err := s.transact(ctx, []types.TransactWriteItem{{Update: &types.Update{
+		TableName: &s.opts.Ledger, Key: key(pk, "SPEND"),
+		UpdateExpression: &update, ConditionExpression: &condition, ExpressionAttributeValues: values,
+	}}})
+	return lostAt(reasons, 0), err
 }
 
 // Spend reads a run's spend.

@@ -70,6 +70,11 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	if in.Failure != nil {
 		status, reason = domain.RunFailed, "the state machine ended with "+in.Failure.Error
 	}
+	// A step whose workers were killed until its message became a dead letter
+	// leaves money set aside.
+	if err := s.Store.SettleOpen(ctx, in.Ref); err != nil {
+		return Output{}, err
+	}
 	out, err := s.end(ctx, in, status, reason)
 	if err != nil {
 		return Output{}, err
