@@ -228,6 +228,10 @@ func (s *server) campaignOf(ctx context.Context, in CampaignRequest) (domain.Cam
 	return c, warnings, s.connected(ctx, c)
 }
 
+// searchesAtMost is how many searches of a place source one shard makes; the
+// price of their last pages is part of the worst case.
+const searchesAtMost = 25
+
 // maxCap is the largest cap, in dollars.
 const maxCap = 1e9
 
@@ -394,8 +398,9 @@ func (s *server) priceOf(c domain.Campaign) Price {
 		}
 	}
 	for _, source := range c.Sources {
-		// A page of the smallest source brings twenty rows.
-		add(source, s.Providers[source].Prices.Operations[provider.OpDiscover].Max()*(n/20+10))
+		// A page of the smallest source brings twenty rows; a search brings a page,
+		// however few rows are on it.
+		add(source, s.Providers[source].Prices.Operations[provider.OpDiscover].Max()*(n/20+searchesAtMost))
 	}
 	if c.Options.AutoEnrich {
 		for _, name := range s.Waterfall {

@@ -168,6 +168,7 @@ type found struct {
 	campaign domain.Campaign
 	row      domain.Row
 	lead     string // that a person made of it since
+	doc      string // key of the rows that it is among
 }
 
 // now is the row as it stands today.
@@ -191,13 +192,15 @@ func (s *server) find(ctx context.Context, id string) (f found, err error) {
 	if f.campaign, err = s.Campaigns.Campaign(ctx, team, claim.Campaign); err != nil {
 		return f, err
 	}
-	rows, err := s.Prospects.Rows(ctx, team, store.StepKey(f.ref.Run, f.ref.Chunk, store.StepConverted))
+	f.doc = store.StepKey(f.ref.Run, f.ref.Chunk, store.StepConverted)
+	rows, err := s.Prospects.Rows(ctx, team, f.doc)
 	if fault.Is(err, fault.NotFound) { // a lead is older than what is left of its run
 		name := claim.Chunk
 		if claim.Lead != "" {
 			name = id
 		}
-		rows, err = s.Prospects.Rows(ctx, team, store.LeadsKey(f.ref.Run, name))
+		f.doc = store.LeadsKey(f.ref.Run, name)
+		rows, err = s.Prospects.Rows(ctx, team, f.doc)
 	}
 	if fault.Is(err, fault.NotFound) {
 		rows, err = s.failedRows(ctx, f.ref)
@@ -270,7 +273,7 @@ func (s *server) convert(ctx context.Context, id string) (Converted, error) {
 	for _, crm := range s.CRMs {
 		queue := s.Queues["push-"+crm]
 		body, err := json.Marshal(task.Message{
-			Ref: ref, Doc: store.StepKey(ref.Run, ref.Chunk, store.StepConverted), Provider: crm, Leads: []string{lead.ID}, Queue: queue,
+			Ref: ref, Doc: f.doc, Provider: crm, Leads: []string{lead.ID}, Queue: queue,
 		})
 		if err != nil {
 			return Converted{}, err

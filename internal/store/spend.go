@@ -133,7 +133,7 @@ func (s *Store) Reserve(ctx context.Context, ref domain.Ref, r Reservation) erro
 				return failure("store.reserve", err)
 			}
 		case lostAt(reasons, 1):
-			return fault.New(fault.CapReached, "store.reserve", "the team's budget for this month is used up; raise it with \"sluice team budget\" and resume, or wait for the next month")
+			return fault.New(fault.CapReached, "store.reserve", "the team's budget for this month is used up; raise it with \"sluice team budget\" and resume within seven days, after which what waits is given up")
 		default:
 			return fault.Wrap(fault.Unavailable, "store.reserve", errors.New("the ledger is busy"))
 		}
@@ -149,15 +149,16 @@ func (s *Store) reserveItems(ref domain.Ref, r Reservation) []types.TransactWrit
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		}}
 	}
+	month := s.budgetPK(ref.Team) // once: it changes at midnight
 	it := key(reservationPK(ref.Run), r.ID)
 	it["provider"], it["max"], it["open"] = str(r.Provider), num(int64(r.Max)), num(1)
-	it["month"] = str(s.budgetPK(ref.Team))
+	it["month"] = str(month)
 	if len(r.Questions) > 0 {
 		it["questions"] = bin(r.Questions)
 	}
 	return []types.TransactWriteItem{
 		take(spendPK(ref.Run), "room >= :max"),
-		take(s.budgetPK(ref.Team), "room >= :max"),
+		take(month, "room >= :max"),
 		{Put: &types.Put{TableName: &s.opts.Ledger, Item: it, ConditionExpression: aws.String(notExists)}},
 	}
 }

@@ -256,7 +256,7 @@ func (w *Worker) parkIfPaused(ctx context.Context, m Message, id string) (bool, 
 	if run.Status.Ended() && m.Token != "" {
 		return true, w.Answers.Fail(ctx, m.Token, fault.Conflict, "the run has ended")
 	}
-	if run.Status != domain.RunPaused {
+	if run.Status != domain.RunPaused || m.Token == "" { // a person asked for a push: it is not the run's
 		return false, nil
 	}
 	body, err := json.Marshal(m)

@@ -82,9 +82,6 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 			keep = append(keep, rows[i].Prospect.ClaimIDs(in.Team)...)
 		}
 	}
-	if err := s.Store.KeepClaims(ctx, in.Ref, keep); err != nil {
-		return Output{}, err
-	}
 	if len(leads) > 0 {
 		if err := s.Store.PutRows(ctx, in.Team, store.LeadsKey(in.Run, in.Chunk), leads); err != nil {
 			return Output{}, err
@@ -97,7 +94,11 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	if err := s.Store.PutRows(ctx, in.Team, doc, rows); err != nil {
 		return Output{}, err
 	}
-	return Output{Doc: doc, Leads: chunk.Converted}, s.Store.SaveChunk(ctx, in.Ref, chunk)
+	if err := s.Store.SaveChunk(ctx, in.Ref, chunk); err != nil {
+		return Output{}, err
+	}
+	// Last: whoever did not become a lead may be discovered again.
+	return Output{Doc: doc, Leads: chunk.Converted}, s.Store.KeepClaims(ctx, in.Ref, keep)
 }
 
 // suppress takes out whom the team must not contact: an address may have been

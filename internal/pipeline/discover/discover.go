@@ -104,6 +104,9 @@ func (w *worker) run(ctx context.Context) error {
 			break
 		}
 		page, err := w.page(ctx)
+		if fault.Is(err, fault.CapReached) { // it may be long until there is money: longer than pages are kept
+			return errors.Join(err, w.flush(ctx, false))
+		}
 		if err != nil {
 			return err
 		}

@@ -217,10 +217,13 @@ func (c *chunk) keep(ctx context.Context, q question, a answer) (answer, error) 
 	if err := json.Unmarshal(raw, &first); err != nil {
 		return a, fault.Wrap(fault.Internal, "enrich.keep", err)
 	}
-	switch {
+	if c.source.Definition.RepeatFree && first.Cost > 0 && first.Order != a.Order {
+		a.Cost = 0
+	}
+	switch better := a.Found && !first.Found; {
 	case first.Order == a.Order:
 		return a, nil // our own write, whose confirmation was lost
-	case a.Cost == 0, c.source.Definition.RepeatFree && first.Cost > 0:
+	case a.Cost == 0 && !better:
 		first.Order, first.Cost, first.Also, first.Cached = a.Order, 0, nil, true
 		return first, nil
 	}
@@ -275,14 +278,25 @@ func (c *chunk) use(ctx context.Context, row *domain.Row, q question, raw json.R
 func (c *chunk) apply(ctx context.Context, row *domain.Row, q question, a answer) error {
 	if a.Blocked {
 		if err := c.block(ctx, row); err != nil {
+			c.fail()
 			return err
 		}
 	}
 	q.apply(row, a)
 	if q.op == opPeople && a.Found {
-		return c.claimPerson(ctx, row)
+		if err := c.claimPerson(ctx, row); err != nil {
+			c.fail()
+			return err
+		}
 	}
 	return nil
+}
+
+// fail notes that a failure is our own and not the provider's.
+func (c *chunk) fail() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failed = true
 }
 
 // claimPerson makes the person who was found for a company ours, so that the

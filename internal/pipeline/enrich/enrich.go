@@ -142,6 +142,7 @@ type chunk struct {
 	skipped error                    // why the provider is of no use for the rest of the chunk
 	lost    bool                     // an answer could not be kept
 	halted  bool                     // a question failed: ask no further ones
+	failed  bool                     // by something of ours
 	pending time.Duration            // until answers that the provider works on are ready
 	asking  map[string]chan struct{} // by question: two rows never ask the same at once
 	answers map[string]answer        // of this attempt
@@ -201,7 +202,7 @@ func (c *chunk) run(ctx context.Context) error {
 	if err := c.Budget.Ledger.Settle(context.WithoutCancel(ctx), c.ref, r, c.cost); err != nil {
 		return errors.Join(askErr, err)
 	}
-	if c.last && fault.Is(askErr, fault.Unavailable, fault.Unclear, fault.BadResponse) {
+	if c.last && !c.failed && fault.Is(askErr, fault.Unavailable, fault.Unclear, fault.BadResponse) {
 		// What was bought counts; the rest of the chunk goes on without.
 		c.skipped, askErr = askErr, nil
 	}

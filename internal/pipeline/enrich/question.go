@@ -3,6 +3,7 @@ package enrich
 import (
 	"context"
 	"strings"
+	"unicode"
 
 	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/domain"
@@ -123,7 +124,7 @@ func (c *chunk) personQuestion(p domain.Prospect) question {
 	d := c.source.Definition
 	identity := []string{"id", p.Refs[d.Name]}
 	if p.Refs[d.Name] == "" {
-		identity = []string{"name", normalize.Fold(p.Person.Name()), p.Company.Domain}
+		identity = []string{"name", spelling(p.Person.Name()), p.Company.Domain, p.Person.ProfileURL}
 	}
 	return question{
 		op: opPerson, wants: "email", price: d.Prices.Operations[provider.OpEnrichPerson],
@@ -139,11 +140,22 @@ func (c *chunk) personQuestion(p domain.Prospect) question {
 	}
 }
 
+// spelling is what spellings of one name have in common: accents and case do not
+// tell people apart. Scripts whose names only sound alike in Latin letters stay.
+func spelling(name string) string {
+	for _, r := range name {
+		if unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) {
+			return strings.ToLower(name)
+		}
+	}
+	return normalize.Fold(name)
+}
+
 func (c *chunk) emailQuestion(p domain.Prospect) question {
 	d := c.source.Definition
 	return question{
 		op: opEmail, wants: "email", price: d.Prices.Operations[provider.OpFindEmail],
-		key: budget.Question(d.Name, opEmail, normalize.Fold(p.Person.FirstName), normalize.Fold(p.Person.LastName), p.Company.Domain),
+		key: budget.Question(d.Name, opEmail, spelling(p.Person.FirstName), spelling(p.Person.LastName), p.Company.Domain),
 		call: func(ctx context.Context) (answer, error) {
 			got, err := c.source.Emails.FindEmail(ctx, provider.EmailQuery{FirstName: p.Person.FirstName, LastName: p.Person.LastName, Domain: p.Company.Domain})
 			return answer{Found: got.Found, Email: got.Email, Status: got.Status, Cost: got.Usage.Cost}, err
