@@ -1,6 +1,7 @@
 # Sluice. `make` alone prints what there is; `make ci` is what continuous
-# integration runs. Everything but `race`, `lint`, `validate` and `deploy` needs
-# only Go and make.
+# integration runs. Everything needs only Go and make, but: `race` (a C compiler),
+# `lint` (builds the linter), `validate`, `parity` and `test-awscli` (npm, Python,
+# curl, Rust; each says what it misses) and `deploy` (the SAM CLI).
 
 FUNCTIONS := $(patsubst functions/%/,%,$(wildcard functions/*/))
 STAGE     ?= dev
