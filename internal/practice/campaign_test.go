@@ -3,14 +3,17 @@ package practice_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/messageai/sluice/internal/api"
@@ -228,9 +231,12 @@ func TestTheSameSeedGivesTheSameResult(t *testing.T) {
 // DynamoDB serves a partition only so fast, and transactions on one item
 // conflict. That takes time, and changes nothing else.
 func TestThrottlingAndConflictsOfTablesChangeNothing(t *testing.T) {
+	var refused atomic.Int64
 	run := func(dials dynamodb.Dials) (out api.CampaignStatus) {
 		synctest.Test(t, func(t *testing.T) {
-			w := open(t, practice.Options{Seed: 5, Generous: true, Tables: dials})
+			w := open(t, practice.Options{Seed: 5, Generous: true, Tables: dials, Wrap: func(_ string, next aws.HTTPClient) aws.HTTPClient {
+				return &refusals{next, &refused}
+			}})
 			out = wait(t, w, start(t, w, api.CampaignOptions{MaxProspects: 1000}).CampaignID)
 			check(t, w, out)
 		})
@@ -239,11 +245,35 @@ func TestThrottlingAndConflictsOfTablesChangeNothing(t *testing.T) {
 	quiet := run(dynamodb.Dials{})
 	for _, dials := range []dynamodb.Dials{
 		{PartitionWrites: 1000, PartitionReads: 3000, TransactionTime: 15 * time.Millisecond}, // as AWS
-		{PartitionWrites: 100, TransactionTime: 50 * time.Millisecond},
+		{PartitionWrites: 400, TransactionTime: 50 * time.Millisecond},
 	} {
+		refused.Store(0)
 		busy := run(dials)
+		if refused.Load() == 0 {
+			t.Errorf("%+v refused nothing", dials)
+		}
 		if diff := cmp.Diff(quiet.Rows, busy.Rows) + cmp.Diff(quiet.Spend, busy.Spend) + cmp.Diff(quiet.CRM, busy.CRM); diff != "" {
 			t.Errorf("%+v (-quiet +busy):\n%s", dials, diff)
 		}
 	}
+}
+
+// refusals counts the answers of DynamoDB that say "too fast" or "not now".
+type refusals struct {
+	next  aws.HTTPClient
+	count *atomic.Int64
+}
+
+// Do implements aws.HTTPClient.
+func (r *refusals) Do(req *http.Request) (*http.Response, error) {
+	resp, err := r.next.Do(req)
+	if err != nil || resp.StatusCode != http.StatusBadRequest {
+		return resp, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	if bytes.Contains(body, []byte("ProvisionedThroughputExceeded")) || bytes.Contains(body, []byte("TransactionConflict")) {
+		r.count.Add(1)
+	}
+	return resp, err
 }
