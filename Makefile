@@ -37,7 +37,7 @@ build: ## build the sluice command into bin/
 	go build -o bin/sluice ./cmd/sluice
 
 test: ## run all tests; needs nothing but Go
-	go test ./...
+	go test -timeout 30m ./...
 
 demo: ## run one campaign on this machine, with simulated providers
 	go run ./cmd/sluice demo
