@@ -92,8 +92,9 @@ func sameSize(a, b Result) bool {
 	return math.Abs(float64(a.Prospects-b.Prospects)) <= float64(b.Prospects)/10
 }
 
-// noisy are the units that depend on time: how long things took on the machine.
-var noisy = []string{"lambdaGBMilliseconds"}
+// noisy are the units that depend on time: how long things took on the machine,
+// and how many sandboxes were started, each of which reads its secrets, meanwhile.
+var noisy = []string{"lambdaGBMilliseconds", "secretsRequests", "kmsRequests"}
 
 // Worse compares the counts of a result with the kept one of its size and
 // returns a line for each that grew by more than the tolerance, a share. A size

@@ -63,7 +63,7 @@ func TestTheGateShutsOnCountsAlone(t *testing.T) {
 		}
 	}
 	fresh := result(10_000, 4)
-	fresh.PerProspect["kmsRequests"] = 0.1
+	fresh.PerProspect["s3Writes"] = 0.1
 	if worse, err := kept.Worse(fresh, 0.03); err != nil || len(worse) != 1 {
 		t.Errorf("a unit that was not used before: %q, %v; want a line", worse, err)
 	}

@@ -29,7 +29,7 @@ const (
 
 // benchTolerance is by what share a count may grow before the gate shuts: the
 // order in which workers run moves some by a percent.
-const benchTolerance = 0.03
+const benchTolerance = 0.05
 
 type benchCommand struct {
 	Prospects int    `default:"10000" help:"How many prospects to run."`
