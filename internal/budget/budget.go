@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
@@ -39,18 +40,24 @@ func ID(ref domain.Ref, provider string, made int) string {
 }
 
 // Spend reserves limit, makes the call and settles what it says it cost, also
-// if it failed half-way; a failure that may have been charged settles at limit. What a killed worker left open is settled at its full
-// amount first: it may have been charged.
+// if it failed half-way; a failure that may have been charged settles at limit.
+// What a killed worker left open is settled at its full amount first: it may
+// have been charged.
 func (b Budget) Spend(ctx context.Context, ref domain.Ref, provider string, limit money.Micro, call func(ctx context.Context) (money.Micro, error)) error {
 	if limit <= 0 {
 		_, err := call(ctx)
 		return err
 	}
-	id, err := b.settleLeft(ctx, ref, provider)
+	left, made, err := b.Recover(ctx, ref, provider)
 	if err != nil {
 		return err
 	}
-	r := store.Reservation{ID: id, Provider: provider, Max: limit}
+	if left != nil {
+		if err := b.Ledger.Settle(ctx, ref, *left, left.Max); err != nil {
+			return err
+		}
+	}
+	r := store.Reservation{ID: ID(ref, provider, made), Provider: provider, Max: limit}
 	if err := b.Ledger.Reserve(ctx, ref, r); err != nil {
 		return err
 	}
@@ -62,16 +69,14 @@ func (b Budget) Spend(ctx context.Context, ref domain.Ref, provider string, limi
 	return errors.Join(err, b.Ledger.Settle(context.WithoutCancel(ctx), ref, r, cost))
 }
 
-// settleLeft settles what a killed worker left open for this chunk and provider
-// at its full amount: it may have been charged. It returns the id for the next
-// reservation.
-func (b Budget) settleLeft(ctx context.Context, ref domain.Ref, provider string) (string, error) {
-	left, made, err := b.Recover(ctx, ref, provider)
-	id := ID(ref, provider, made)
-	if err != nil || left == nil {
-		return id, err
-	}
-	return id, b.Ledger.Settle(ctx, ref, *left, left.Max)
+// keepTime is how long an answer that was paid for may take to be kept after
+// the worker's time is over.
+const keepTime = 3 * time.Second
+
+// Keeping returns the context in which an answer that was paid for is kept: it
+// lasts a moment, also if ctx has ended.
+func Keeping(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 }
 
 // Question returns the name of a question to a provider within a team's cache:

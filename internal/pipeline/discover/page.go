@@ -20,10 +20,6 @@ const pagesAtOnce = 12
 // pageLife is how long a paid page is kept.
 const pageLife = 24 * time.Hour
 
-// keepTime is how long a page that was paid for may take to be kept after the
-// worker's time is over.
-const keepTime = 3 * time.Second
-
 // kept is a paid page in the cache. It stays there until the shard is surely
 // past it, so that a worker that takes over does not buy it again.
 type kept struct {
@@ -70,7 +66,7 @@ func (w *worker) page(ctx context.Context) (provider.Page, error) {
 		return page, err
 	}
 	// Kept even if the deadline has passed: it is paid for.
-	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	keep, cancel := budget.Keeping(ctx)
 	defer cancel()
 	return page, w.Store.PutAnswer(keep, w.job.Team, question, kept{Order: w.purse.open.ID, Page: page}, pageLife)
 }

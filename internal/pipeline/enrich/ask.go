@@ -8,14 +8,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 )
-
-// keepTime is how long an answer that was paid for may take to be kept after
-// the worker's time is over.
-const keepTime = 3 * time.Second
 
 // askAll asks for the open rows, a few at once, in order. After the first
 // failure that concerns the provider and not the row, no further row is begun;
@@ -191,7 +188,7 @@ func (c *chunk) ask(ctx context.Context, row *domain.Row, q question) error {
 		a.Cost = 0
 	}
 	// Kept before it is used, and even if the deadline has passed: it is paid for.
-	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	keep, cancel := budget.Keeping(ctx)
 	defer cancel()
 	a, err = c.keep(keep, q, a)
 	c.mu.Lock()
