@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/messageai/sluice/internal/breaker"
 	"github.com/messageai/sluice/internal/lexical"
@@ -68,8 +69,14 @@ func (k *kit) adapter(e catalog.Entry) (any, error) {
 	if v := settings["base_url"]; v != "" {
 		base = v
 	}
+	hosts := maps.Clone(d.Hosts)
+	for name := range hosts {
+		if v := settings[name+"_base_url"]; v != "" {
+			hosts[name] = v
+		}
+	}
 	client, err := transport.New(transport.Options{
-		Name: d.Name, BaseURL: base, Auth: d.Auth, SecretFields: d.SecretFields, SecretName: k.p.secrets.Name(d.Name),
+		Name: d.Name, BaseURL: base, Hosts: hosts, Auth: d.Auth, SecretFields: d.SecretFields, SecretName: k.p.secrets.Name(d.Name),
 		Secret: func(ctx context.Context, refresh bool) (map[string]string, error) {
 			return k.p.secrets.Fields(ctx, d.Name, refresh)
 		},

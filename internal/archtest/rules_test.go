@@ -45,7 +45,7 @@ var rules = []rule{
 	{group: "internal/orchestrate", inside: "fault", outside: awsSDK},
 	{group: "internal/secrets", inside: "fault", outside: awsSDK},
 	{group: "internal/provider/transport", inside: "fault ratelimit breaker", outside: grpc + " google.golang.org/genproto/googleapis/rpc/errdetails"},
-	{group: "internal/provider", inside: vocab + " provider/transport", outside: grpc},
+	{group: "internal/provider", inside: vocab + " normalize provider/transport", outside: grpc},
 	{group: "internal/provider/providertest", inside: vocab + " provider provider/transport ratelimit breaker", outside: grpc + " github.com/google/go-cmp/cmp"},
 	{group: "internal/provider/catalog", inside: "money provider provider/transport provider/* !provider/providertest"},
 	{group: "internal/provider/openai", inside: vocab + " provider provider/transport", outside: "github.com/sashabaranov/go-openai"},

@@ -35,6 +35,21 @@ func (s State) Abandoned() State {
 	return s
 }
 
+// Field is something to know about a prospect that can be bought.
+type Field string
+
+// The fields of enrichment.
+const (
+	FieldPerson      Field = "person"       // who it is, at a company without one
+	FieldEmail       Field = "email"        // work address
+	FieldEmailStatus Field = "email status" // whether it receives mail
+	FieldPhone       Field = "phone"
+	FieldTitle       Field = "title"
+	FieldCompany     Field = "company" // size, industry, revenue, place
+	FieldTechnology  Field = "technologies"
+	FieldIntent      Field = "intent"
+)
+
 // Row is one prospect on its way through a run.
 type Row struct {
 	Prospect Prospect `json:"prospect"`

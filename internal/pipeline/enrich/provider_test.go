@@ -83,15 +83,16 @@ func (w *world) FindPeople(ctx context.Context, company string, _ provider.Query
 	return people, provider.Usage{}, err
 }
 
-// EnrichPerson implements provider.PersonEnricher; nobody found costs nothing.
-func (w *world) EnrichPerson(ctx context.Context, p domain.Prospect) (a provider.PersonAnswer, err error) {
-	err = w.serve(ctx, "person "+p.Refs["apollo"], func() (money.Micro, error) {
+// EnrichPeople implements provider.PersonEnricher; nobody found costs nothing.
+func (w *world) EnrichPeople(ctx context.Context, people []domain.Prospect) ([]provider.Answer, error) {
+	p, a := people[0], provider.Answer{}
+	err := w.serve(ctx, "person "+p.Refs["apollo"], func() (money.Micro, error) {
 		if a.Prospect, a.Found = w.matches[p.Refs["apollo"]]; a.Found {
 			a.Usage.Cost = matchPrice
 		}
 		return a.Usage.Cost, nil
 	})
-	return a, err
+	return []provider.Answer{a}, err
 }
 
 // FindEmail implements provider.EmailFinder; nothing found costs nothing.
@@ -106,10 +107,11 @@ func (w *world) FindEmail(ctx context.Context, q provider.EmailQuery) (a provide
 	return a, err
 }
 
-// VerifyEmail implements provider.EmailVerifier. A check that is still running
+// VerifyEmails implements provider.EmailVerifier. A check that is still running
 // is not charged.
-func (w *world) VerifyEmail(ctx context.Context, email string) (v provider.Verification, err error) {
-	err = w.serve(ctx, "check of "+email, func() (money.Micro, error) {
+func (w *world) VerifyEmails(ctx context.Context, emails []string) ([]provider.Verification, error) {
+	email, v := emails[0], provider.Verification{}
+	err := w.serve(ctx, "check of "+email, func() (money.Micro, error) {
 		if w.running[email] > 0 {
 			w.running[email]--
 			return 0, &fault.Error{Kind: fault.Unavailable, Op: "test.verify", Message: "still running", RetryAfter: 30 * time.Second}
@@ -120,7 +122,7 @@ func (w *world) VerifyEmail(ctx context.Context, email string) (v provider.Verif
 		v.Status, v.Usage.Cost = domain.EmailSafe, verifyPrice
 		return verifyPrice, nil
 	})
-	return v, err
+	return []provider.Verification{v}, err
 }
 
 // peopleChunk fills the world with what the database knows, and returns a

@@ -130,9 +130,13 @@ func (c *chunk) personQuestion(p domain.Prospect) question {
 		op: opPerson, wants: "email", price: d.Prices.Operations[provider.OpEnrichPerson],
 		key: budget.Question(d.Name, opPerson, identity...),
 		call: func(ctx context.Context) (answer, error) {
-			got, err := c.source.Person.EnrichPerson(ctx, p)
-			if err != nil || !got.Found {
-				return answer{Cost: got.Usage.Cost}, err
+			answers, err := c.source.Person.EnrichPeople(ctx, []domain.Prospect{p})
+			if err != nil {
+				return answer{}, err
+			}
+			got := answers[0]
+			if got.Err != nil || !got.Found {
+				return answer{Cost: got.Usage.Cost}, got.Err
 			}
 			return answer{Found: true, Prospect: &got.Prospect, Cost: got.Usage.Cost}, nil
 		},
@@ -176,8 +180,12 @@ func (c *chunk) verifyQuestion(p domain.Prospect) question {
 		op: opVerify, wants: "email status", price: d.Prices.Operations[provider.OpVerifyEmail],
 		key: budget.Question(d.Name, opVerify, strings.ToLower(p.Contact.Email)),
 		call: func(ctx context.Context) (answer, error) {
-			got, err := c.source.Verifier.VerifyEmail(ctx, p.Contact.Email)
-			return answer{Found: err == nil, Status: got.Status, Cost: got.Usage.Cost}, err
+			verdicts, err := c.source.Verifier.VerifyEmails(ctx, []string{p.Contact.Email})
+			if err != nil {
+				return answer{}, err
+			}
+			got := verdicts[0]
+			return answer{Found: got.Err == nil, Status: got.Status, Cost: got.Usage.Cost}, got.Err
 		},
 		apply: func(row *domain.Row, a answer) {
 			c.log(row, opVerify, "email status", a)

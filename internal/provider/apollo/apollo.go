@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
@@ -24,6 +25,13 @@ func Definition() provider.Definition {
 		Auth:         transport.Auth{Kind: transport.AuthHeader, Name: "X-Api-Key"},
 		SecretFields: []string{"apiKey"},
 		BaseURL:      "https://api.apollo.io/api/v1",
+		Offers: map[string]provider.Offer{
+			provider.OpFindPeople: {Gives: []domain.Field{domain.FieldPerson}, By: []provider.Identity{provider.ByDomain}},
+			provider.OpEnrichPerson: {
+				Gives: []domain.Field{domain.FieldEmail, domain.FieldTitle, domain.FieldCompany, domain.FieldTechnology},
+				By:    []provider.Identity{provider.ByID, provider.ByEmail, provider.ByProfile, provider.ByNameAtDomain},
+			},
+		},
 		Quotas: []provider.Quota{
 			{
 				Group: "search", Operations: []string{provider.OpDiscover, provider.OpFindPeople}, Rate: 190, Per: time.Minute, Burst: 10,

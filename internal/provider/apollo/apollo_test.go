@@ -3,6 +3,7 @@ package apollo_test
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/messageai/sluice/internal/domain"
@@ -64,7 +65,8 @@ func TestConformance(t *testing.T) {
 			{
 				Op: provider.OpEnrichPerson,
 				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
-					a, err := client.(*apollo.Client).EnrichPerson(ctx, domain.Prospect{Contact: domain.Contact{Email: "dana.okafor@acmerobotics.example"}})
+					answers, err := client.(*apollo.Client).EnrichPeople(ctx, []domain.Prospect{{Contact: domain.Contact{Email: "dana.okafor@acmerobotics.example"}}})
+					a := slices.Concat(answers, []provider.Answer{{}})[0]
 					return providertest.Answer{Found: a.Found, Usage: a.Usage, Value: a.Prospect.Person}, err
 				},
 				Found: fixture(t, "match.json"),

@@ -12,20 +12,31 @@ import (
 	"github.com/messageai/sluice/internal/provider/transport"
 )
 
-// EnrichPerson implements [provider.PersonEnricher].
-func (c *Client) EnrichPerson(ctx context.Context, p domain.Prospect) (provider.PersonAnswer, error) {
+// EnrichPeople implements [provider.PersonEnricher].
+func (c *Client) EnrichPeople(ctx context.Context, people []domain.Prospect) ([]provider.Answer, error) {
+	answers := make([]provider.Answer, len(people))
+	for i, p := range people {
+		var err error
+		if answers[i], err = c.enrichPerson(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+func (c *Client) enrichPerson(ctx context.Context, p domain.Prospect) (provider.Answer, error) {
 	values, err := identity(p)
 	if err != nil {
-		return provider.PersonAnswer{}, err
+		return provider.Answer{}, err
 	}
 	asked := c.now()
 	resp, err := c.transport.Do(ctx, matchRequest(values))
 	if err != nil {
-		return provider.PersonAnswer{}, fmt.Errorf("enrich person: %w", err)
+		return provider.Answer{}, fmt.Errorf("enrich person: %w", err)
 	}
 	answer, err := parseMatch(resp)
 	if err != nil {
-		return provider.PersonAnswer{}, fmt.Errorf("enrich person: %w", err)
+		return provider.Answer{}, fmt.Errorf("enrich person: %w", err)
 	}
 	answer.Usage = provider.Usage{Op: provider.OpEnrichPerson, Took: c.now().Sub(asked)}
 	if answer.Found { // nothing found costs nothing
@@ -67,13 +78,13 @@ func matchRequest(values url.Values) transport.Request {
 	}
 }
 
-func parseMatch(resp *transport.Response) (provider.PersonAnswer, error) {
+func parseMatch(resp *transport.Response) (provider.Answer, error) {
 	var w wireMatch
 	if err := resp.Decode(&w); err != nil {
-		return provider.PersonAnswer{}, err
+		return provider.Answer{}, err
 	}
 	if w.Person == nil || w.Person.ID == "" {
-		return provider.PersonAnswer{}, nil
+		return provider.Answer{}, nil
 	}
-	return provider.PersonAnswer{Found: true, Prospect: w.Person.prospect(resp.At.UTC())}, nil
+	return provider.Answer{Found: true, Prospect: w.Person.prospect(resp.At.UTC())}, nil
 }

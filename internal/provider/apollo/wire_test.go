@@ -154,11 +154,11 @@ func TestFindPeople(t *testing.T) {
 func TestEnrichPerson(t *testing.T) {
 	t.Parallel()
 	c, d := newClient(t, fixture(t, "match.json"))
-	got, err := c.EnrichPerson(t.Context(), domain.Prospect{Source: "apollo", ProfileID: "64a7ff0cc4dfae00013df001"})
+	got, err := c.EnrichPeople(t.Context(), []domain.Prospect{{Source: "apollo", ProfileID: "64a7ff0cc4dfae00013df001"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := provider.PersonAnswer{
+	want := []provider.Answer{{
 		Found: true,
 		Usage: provider.Usage{Op: "enrich_person", Cost: 31_000},
 		Prospect: domain.Prospect{
@@ -182,7 +182,7 @@ func TestEnrichPerson(t *testing.T) {
 				"company.name", "company.domain", "company.website", "company.industry", "company.employees", "company.revenueUsd",
 				"company.founded", "company.fundingStage", "company.technologies"),
 		},
-	}
+	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
@@ -238,7 +238,7 @@ func TestEmailIsKeptOnlyIfItIsOne(t *testing.T) {
 		"not a domain": {`"email":"n/a","email_status":"verified"`, domain.Contact{}},
 	} {
 		c, _ := newClient(t, `{"person":{"id":"1",`+test.json+`}}`)
-		got, err := c.EnrichPerson(t.Context(), domain.Prospect{Refs: map[string]string{"apollo": "1"}})
+		got, err := c.enrichPerson(t.Context(), domain.Prospect{Refs: map[string]string{"apollo": "1"}})
 		if diff := cmp.Diff(test.want, got.Prospect.Contact); diff != "" || err != nil || !got.Found {
 			t.Errorf("%s: found %v, %v (-want +got):\n%s", name, got.Found, err, diff)
 		}

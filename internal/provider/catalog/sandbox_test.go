@@ -178,7 +178,11 @@ func (a *adapters) campaign(t *testing.T, people int, tolerate func(error) bool)
 
 func (a *adapters) person(ctx context.Context, p domain.Prospect, check func(error) error) error {
 	err := check(a.ask(ctx, "apollo", func() (provider.Usage, error) {
-		answer, err := a.apollo.EnrichPerson(ctx, p)
+		answers, err := a.apollo.EnrichPeople(ctx, []domain.Prospect{p})
+		if err != nil {
+			return provider.Usage{}, err
+		}
+		answer := answers[0]
 		if answer.Found {
 			p = answer.Prospect
 		}
@@ -200,8 +204,11 @@ func (a *adapters) person(ctx context.Context, p domain.Prospect, check func(err
 		return err
 	}
 	return check(a.ask(ctx, "hunter", func() (provider.Usage, error) {
-		answer, err := a.hunter.VerifyEmail(ctx, email)
-		return answer.Usage, err
+		verdicts, err := a.hunter.VerifyEmails(ctx, []string{email})
+		if err != nil {
+			return provider.Usage{}, err
+		}
+		return verdicts[0].Usage, nil
 	}))
 }
 

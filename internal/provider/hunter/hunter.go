@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
@@ -30,6 +31,10 @@ func Definition() provider.Definition {
 		Auth:         transport.Auth{Kind: transport.AuthHeader, Name: "X-API-KEY"},
 		SecretFields: []string{"apiKey"},
 		BaseURL:      "https://api.hunter.io/v2",
+		Offers: map[string]provider.Offer{
+			provider.OpFindEmail:   {Gives: []domain.Field{domain.FieldEmail}, By: []provider.Identity{provider.ByNameAtDomain}},
+			provider.OpVerifyEmail: {Gives: []domain.Field{domain.FieldEmailStatus}, By: []provider.Identity{provider.ByEmail}},
+		},
 		Quotas: []provider.Quota{
 			{
 				Group: "finder", Operations: []string{provider.OpFindEmail}, Rate: 490, Per: time.Minute, Burst: 6,

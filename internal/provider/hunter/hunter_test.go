@@ -3,6 +3,7 @@ package hunter_test
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,7 +67,8 @@ func TestConformance(t *testing.T) {
 			{
 				Op: provider.OpVerifyEmail,
 				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
-					a, err := client.(*hunter.Client).VerifyEmail(ctx, address)
+					answers, err := client.(*hunter.Client).VerifyEmails(ctx, []string{address})
+					a := slices.Concat(answers, []provider.Verification{{}})[0]
 					usage := a.Usage
 					a.Usage = provider.Usage{}
 					return providertest.Answer{Found: a.Status != "", Usage: usage, Value: a}, err

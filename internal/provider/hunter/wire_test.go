@@ -104,7 +104,7 @@ func TestVerifyEmail(t *testing.T) {
 		"brand-new":  {Status: domain.EmailUnknown, Reason: "undocumented"},
 	} {
 		c, d := newClient(t, 200, `{"data":{"status":"`+verdict+`"}}`)
-		got, err := c.VerifyEmail(t.Context(), "dana.okafor@acmerobotics.example")
+		got, err := c.verifyEmail(t.Context(), "dana.okafor@acmerobotics.example")
 		if err != nil {
 			t.Errorf("%s: %v", verdict, err)
 		}
@@ -128,7 +128,7 @@ func TestVerifyLater(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]time.Duration{202: 5 * time.Second, 222: 5 * time.Minute} {
 		c, _ := newClient(t, status, `{"data":{"status":"unknown"}}`)
-		_, err := c.VerifyEmail(t.Context(), "dana.okafor@acmerobotics.example")
+		_, err := c.verifyEmail(t.Context(), "dana.okafor@acmerobotics.example")
 		if fault.KindOf(err) != fault.Unavailable || fault.RetryAfter(err) != want {
 			t.Errorf("status %d: %v after %v, want Unavailable after %v", status, err, fault.RetryAfter(err), want)
 		}

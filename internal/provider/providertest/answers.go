@@ -1,7 +1,9 @@
 package providertest
 
 import (
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/provider/transport"
 )
 
@@ -51,6 +54,16 @@ func checkNone(t *testing.T, c Case, call Call) {
 	}
 }
 
+// below reports whether a request went to one of the provider's addresses.
+func below(to string, d provider.Definition) bool {
+	for _, base := range append(slices.Collect(maps.Values(d.Hosts)), d.BaseURL) {
+		if strings.HasPrefix(to, strings.TrimRight(base, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
 // checkKey: the key is where the definition says, and nowhere else.
 func checkKey(t *testing.T, c Case, call Call) {
 	synctest.Test(t, func(t *testing.T) {
@@ -63,8 +76,8 @@ func checkKey(t *testing.T, c Case, call Call) {
 			t.Fatal("no request was sent")
 		}
 		for _, req := range seen {
-			if !strings.HasPrefix(req.url, strings.TrimRight(c.Definition.BaseURL, "/")+"/") {
-				t.Errorf("request went to %s, want below %s", req.url, c.Definition.BaseURL)
+			if !below(req.url, c.Definition) {
+				t.Errorf("request went to %s, want below %s or %v", req.url, c.Definition.BaseURL, c.Definition.Hosts)
 			}
 			places := map[string]bool{
 				"url": strings.Contains(req.url, key), "body": strings.Contains(req.body, key), "other header": false,
@@ -77,11 +90,19 @@ func checkKey(t *testing.T, c Case, call Call) {
 			for header, values := range req.header {
 				places["other header"] = places["other header"] || header != name && strings.Contains(strings.Join(values, " "), key)
 			}
-			want := map[transport.AuthKind]string{transport.AuthHeader: key, transport.AuthBearer: "Bearer " + key}[declared.Kind]
+			if declared.Kind == transport.AuthBasic {
+				name = "Authorization"
+			}
+			want := map[transport.AuthKind]string{
+				transport.AuthHeader: key, transport.AuthBearer: "Bearer " + key,
+				transport.AuthBasic: "Basic " + base64.StdEncoding.EncodeToString([]byte(key+":")),
+			}[declared.Kind]
 			if want != "" && req.header.Get(name) != want {
 				t.Errorf("header %s does not carry the key", name)
 			}
-			if places["url"] != (declared.Kind == transport.AuthQuery) || places["body"] || places["other header"] {
+			inBody := declared.Kind == transport.AuthParameter && req.body != ""
+			inURL := declared.Kind == transport.AuthQuery || declared.Kind == transport.AuthParameter && !inBody
+			if places["url"] != inURL || places["body"] != inBody || places["other header"] {
 				t.Errorf("the key is in %v; declared: %s %s", places, declared.Kind, declared.Name)
 			}
 		}

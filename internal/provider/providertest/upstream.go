@@ -96,7 +96,7 @@ func newRig(t *testing.T, c Case, apiKey string, reply func(*http.Request) (*htt
 	}
 	var mu sync.Mutex
 	client, err := transport.New(transport.Options{
-		Name: c.Definition.Name, BaseURL: c.Definition.BaseURL, Auth: c.Definition.Auth,
+		Name: c.Definition.Name, BaseURL: c.Definition.BaseURL, Hosts: c.Definition.Hosts, Auth: c.Definition.Auth,
 		SecretFields: c.Definition.SecretFields, SecretName: secretName,
 		Secret:       func(context.Context, bool) (map[string]string, error) { return secret, nil },
 		RoundTripper: r.up, Classify: c.Classify, Timeout: timeout,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 type Options struct {
 	Name         string
 	BaseURL      string
+	Hosts        map[string]string // further base URLs, for a provider with more than one
 	Auth         Auth
 	SecretFields []string // keys of the secret; the first is the API key
 	SecretName   string   // where a person puts the key, for messages
@@ -45,16 +47,20 @@ type Options struct {
 // Client calls one provider. Safe for concurrent use.
 type Client struct {
 	opts  Options
-	base  *url.URL
-	group map[string]Group // by operation
+	bases map[string]*url.URL // by Request.Host
+	group map[string]Group    // by operation
 }
 
 // New makes a client. It does no I/O. The error names the option that is wrong.
 func New(opts Options) (*Client, error) {
-	base, err := url.Parse(opts.BaseURL)
-	if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") || base.RawQuery != "" || base.User != nil {
-		// The text of err would quote the URL, and people do put keys there.
-		return nil, fmt.Errorf("transport %s: the base URL must look like https://host/path, without query or password", opts.Name)
+	bases := map[string]*url.URL{}
+	for name, text := range withDefault(opts.Hosts, opts.BaseURL) {
+		base, err := url.Parse(text)
+		if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") || base.RawQuery != "" || base.User != nil {
+			// The text of err would quote the URL, and people do put keys there.
+			return nil, fmt.Errorf("transport %s: the base URL %s must look like https://host/path, without query or password", opts.Name, name)
+		}
+		bases[name] = base
 	}
 	if opts.Name == "" {
 		return nil, fmt.Errorf("transport: the provider has no name")
@@ -62,7 +68,7 @@ func New(opts Options) (*Client, error) {
 	if opts.Auth.Kind != AuthNone && (opts.Secret == nil || len(opts.SecretFields) == 0) {
 		return nil, fmt.Errorf("transport %s: auth is %q, but there is no secret to take the key from", opts.Name, opts.Auth.Kind)
 	}
-	c := &Client{opts: opts, base: base, group: map[string]Group{}}
+	c := &Client{opts: opts, bases: bases, group: map[string]Group{}}
 	for _, g := range opts.Groups {
 		if err := g.Quota.Validate(); err != nil {
 			return nil, fmt.Errorf("transport %s: group %s: %w", opts.Name, g.Name, err)
@@ -73,6 +79,13 @@ func New(opts Options) (*Client, error) {
 	}
 	c.setDefaults()
 	return c, nil
+}
+
+// withDefault returns all base URLs by name; the default's is "".
+func withDefault(hosts map[string]string, base string) map[string]string {
+	all := map[string]string{"": base}
+	maps.Copy(all, hosts)
+	return all
 }
 
 func (c *Client) setDefaults() {
@@ -116,7 +129,7 @@ func pool() http.RoundTripper {
 }
 
 // BaseURL returns the address in use, for a vendor's SDK.
-func (c *Client) BaseURL() string { return strings.TrimRight(c.base.String(), "/") }
+func (c *Client) BaseURL() string { return strings.TrimRight(c.bases[""].String(), "/") }
 
 // Do makes one call. The error is a fault of the kinds in package fault; see
 // the package comment for what it never holds.
@@ -125,7 +138,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 	if err != nil {
 		return nil, c.internal(req.Op, err.Error())
 	}
-	target, err := c.url(req.Path, req.Query)
+	target, err := c.url(req.Host, req.Path, req.Query)
 	if err != nil {
 		return nil, c.internal(req.Op, err.Error())
 	}
@@ -158,7 +171,11 @@ const userAgent = "sluice/1 (+https://github.com/messageai/sluice)"
 
 // url joins base and path. A colon stays literal, as Google's custom methods
 // (places:searchText) need it.
-func (c *Client) url(path string, query url.Values) (*url.URL, error) {
+func (c *Client) url(host, path string, query url.Values) (*url.URL, error) {
+	base := c.bases[host]
+	if base == nil {
+		return nil, fmt.Errorf("the provider has no host %q", host)
+	}
 	if !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("the path of a request must start with a slash")
 	}
@@ -167,8 +184,8 @@ func (c *Client) url(path string, query url.Values) (*url.URL, error) {
 			return nil, fmt.Errorf("the path of a request must not hold . or .. segments")
 		}
 	}
-	u := *c.base
-	u.Path, u.RawPath = strings.TrimRight(c.base.Path, "/")+path, ""
+	u := *base
+	u.Path, u.RawPath = strings.TrimRight(base.Path, "/")+path, ""
 	u.RawQuery = query.Encode()
 	return &u, nil
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -51,11 +52,38 @@ func (c *Client) authorize(r *http.Request, secret map[string]string) {
 		r.Header.Set(c.opts.Auth.Name, key)
 	case AuthBearer:
 		r.Header.Set("Authorization", "Bearer "+key)
+	case AuthBasic:
+		r.SetBasicAuth(key, "")
 	case AuthQuery:
-		u := *r.URL
-		q := u.Query()
-		q.Set(c.opts.Auth.Name, key)
-		u.RawQuery = q.Encode()
-		r.URL = &u
+		inQuery(r, c.opts.Auth.Name, key)
+	case AuthParameter:
+		if r.ContentLength == 0 { // a body has it already, see [Client.keyed]
+			inQuery(r, c.opts.Auth.Name, key)
+		}
 	}
+}
+
+func inQuery(r *http.Request, name, key string) {
+	u := *r.URL
+	q := u.Query()
+	q.Set(name, key)
+	u.RawQuery = q.Encode()
+	r.URL = &u
+}
+
+// keyed returns the body of a request with the key in it, where it belongs there.
+func (c *Client) keyed(body []byte, secret map[string]string) ([]byte, error) {
+	if c.opts.Auth.Kind != AuthParameter || body == nil {
+		return body, nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(body, &object); err != nil || object == nil {
+		return nil, errors.New("the body of a request that carries the key must be a JSON object")
+	}
+	key, err := json.Marshal(c.key(secret))
+	if err != nil {
+		return nil, errors.New("the key is not text")
+	}
+	object[c.opts.Auth.Name] = key
+	return json.Marshal(object)
 }

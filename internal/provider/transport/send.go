@@ -30,6 +30,10 @@ func encode(body any) ([]byte, error) {
 // send makes one HTTP exchange: no redirects (they would carry the key
 // elsewhere), the whole body or an error.
 func (c *Client) send(ctx context.Context, hr *http.Request, body []byte, secret map[string]string, op string, idempotent bool) (*Response, error) {
+	body, err := c.keyed(body, secret)
+	if err != nil {
+		return nil, c.internal(op, err.Error())
+	}
 	var wire progress
 	hr = hr.WithContext(httptrace.WithClientTrace(ctx, wire.trace()))
 	hr.Body, hr.GetBody, hr.ContentLength = http.NoBody, nil, 0

@@ -22,7 +22,7 @@ import (
 // Auth says how a provider's key travels.
 type Auth struct {
 	Kind AuthKind
-	Name string // header or query parameter; unused for Bearer and None
+	Name string // header or parameter; unused for Basic, Bearer and None
 }
 
 // AuthKind is a way to send a key.
@@ -34,6 +34,11 @@ const (
 	AuthHeader AuthKind = "header"
 	AuthBearer AuthKind = "bearer"
 	AuthQuery  AuthKind = "query"
+	// AuthBasic sends the key as the user name, with an empty password.
+	AuthBasic AuthKind = "basic"
+	// AuthParameter sends the key as a field of the JSON object in the body, or
+	// in the query of a request without one.
+	AuthParameter AuthKind = "parameter"
 )
 
 // Group is operations that share one documented rate.
@@ -48,6 +53,7 @@ type Group struct {
 type Request struct {
 	Op     string // key of the provider's price table, "find_email"
 	Method string
+	Host   string // key of Options.Hosts; "" for the base URL
 	Path   string // below the base URL, starting with a slash, not escaped
 	Query  url.Values
 	Header http.Header // extra headers, with canonical names
