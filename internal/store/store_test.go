@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,14 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/messageai/sluice"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/localaws"
-	"github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
 )
@@ -26,14 +23,7 @@ import (
 // clock the test moves.
 func open(t *testing.T) *store.Store {
 	t.Helper()
-	none := func(context.Context, map[string]string, aws.Config) (lambda.Handler, error) {
-		return nil, errors.New("these tests run no function")
-	}
-	functions := map[string]localaws.Factory{}
-	for _, name := range []string{"api", "plan", "discover", "enrich", "score", "convert", "push-hubspot", "finalize", "reap"} {
-		functions[name] = none
-	}
-	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy, Functions: functions})
+	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package enrich_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,14 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/messageai/sluice"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/localaws"
-	"github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
 )
@@ -416,13 +413,7 @@ func TestNothingIsPaidForWhoMustNotBeContacted(t *testing.T) {
 // suppression is a do-not-contact list as the store makes it.
 func suppression(t *testing.T, values ...string) *store.Suppression {
 	t.Helper()
-	functions := map[string]localaws.Factory{}
-	for _, name := range []string{"api", "plan", "discover", "enrich", "score", "convert", "push-hubspot", "finalize", "reap"} {
-		functions[name] = func(context.Context, map[string]string, aws.Config) (lambda.Handler, error) {
-			return nil, errors.New("these tests run no function")
-		}
-	}
-	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy, Functions: functions})
+	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy})
 	if err != nil {
 		t.Fatal(err)
 	}
