@@ -108,8 +108,12 @@ func Score(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (
 	if err != nil {
 		return nil, err
 	}
+	all, err := p.definitions()
+	if err != nil {
+		return nil, err
+	}
 	s := &score.Stage{
-		Store: p.store, Budget: p.budget(), Embedder: embedder, EmbedPrice: price, Embeds: p.conf.Embedder, Index: index, Now: p.now, Log: p.log,
+		Store: p.store, Budget: p.budget(), Embedder: embedder, EmbedPrice: price, Embeds: p.conf.Embedder, Index: index, Enrichers: all, Now: p.now, Log: p.log,
 	}
 	return stage(p, s.Run), nil
 }

@@ -134,7 +134,7 @@ func can(d provider.Definition, c provider.Capability) bool {
 	return false
 }
 
-// enrichers are the providers of the waterfall, with what each can do.
+// enrichers are the providers of the waterfall.
 func (k *kit) enrichers(names []string) (map[string]enrich.Source, error) {
 	out := map[string]enrich.Source{}
 	for _, name := range names {
@@ -142,12 +142,7 @@ func (k *kit) enrichers(names []string) (map[string]enrich.Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := enrich.Source{Definition: d}
-		s.People, _ = adapter.(provider.PersonFinder)
-		s.Person, _ = adapter.(provider.PersonEnricher)
-		s.Emails, _ = adapter.(provider.EmailFinder)
-		s.Verifier, _ = adapter.(provider.EmailVerifier)
-		out[name] = s
+		out[name] = enrich.Source{Definition: d, Adapter: adapter}
 	}
 	return out, nil
 }

@@ -54,8 +54,9 @@ var rules = []rule{
 
 	// Work.
 	{group: "internal/budget", inside: vocab + " store"},
+	{group: "internal/waterfall", inside: vocab + " normalize provider"},
 	{group: "internal/task", inside: "domain fault", outside: lambda},
-	{group: "internal/pipeline/*", inside: vocab + " budget compliance dedup lexical normalize provider quality scoring store task", outside: lambda + " " + workers},
+	{group: "internal/pipeline/*", inside: vocab + " budget compliance dedup lexical normalize provider quality scoring store task waterfall", outside: lambda + " " + workers},
 
 	// Doors.
 	{group: "internal/lambdax", inside: "fault", outside: lambda},

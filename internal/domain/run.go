@@ -35,6 +35,7 @@ type Options struct {
 	AutoConvert  bool        `json:"autoConvert"`
 	Thresholds   Thresholds  `json:"thresholds"`
 	Cap          money.Micro `json:"cap"` // the most that one run may spend at providers
+	Enrich       Enrich      `json:"enrich,omitzero"`
 }
 
 // Thresholds turn a fit score into a state. They mean what they say: a review

@@ -107,6 +107,9 @@ type Offer struct {
 	Gives []domain.Field
 	By    []Identity // any one of them will do, the best first
 	Batch int        // most prospects of one call; zero: 1
+	// Interactive: only for what a person is looking at. A list must not be
+	// walked through with it.
+	Interactive bool
 }
 
 // Identity is something by which a provider knows a prospect.

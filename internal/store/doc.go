@@ -6,6 +6,7 @@
 //	core       teams, keys, ICPs, campaigns, runs, leads: kept, point-in-time recovery
 //	  KEY#<hash>                    KEY                    API key: team, scopes, expiry
 //	  TEAM#<t>                      DATAKEY                the team's wrapped data key
+//	  TEAM#<t>                      LEARNED                which providers pay off for whom
 //	  TEAM#<t>                      ICP#<id>               ICP
 //	  TEAM#<t>                      CAMPAIGN#<id>          campaign
 //	  TEAM#<t>                      SUPPRESS#<hash>        do-not-contact entry (keyed hash)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,10 +21,14 @@ import (
 // Steps of a chunk: the last path element of the rows after that step.
 const (
 	StepPrescored = "prescored"
-	StepEnriched  = "enriched" // followed by "-<provider>"
 	StepScored    = "scored"
 	StepConverted = "converted"
 )
+
+// EnrichStep names a chunk's turn at a provider of the waterfall, from 0.
+func EnrichStep(turn int, provider string) string {
+	return "enriched-" + strconv.Itoa(turn) + "-" + provider
+}
 
 // PlanKey is the object with one line per discovery shard.
 func PlanKey(run string) string { return "runs/" + run + "/plan.jsonl" }

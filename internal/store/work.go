@@ -37,6 +37,7 @@ type Chunk struct {
 	CRM       map[string]domain.PushTally `json:"crm,omitempty"`
 	Failure   string                      `json:"failure,omitempty"` // why it ended early
 	Doc       string                      `json:"doc,omitempty"`     // where its rows were then
+	Seen      domain.Experiences          `json:"seen,omitempty"`    // what enriching it taught about providers
 
 	// What people did with its prospects afterwards.
 	ByHand    []string                    `json:"-"` // made leads: "<state before>#<prospect>"

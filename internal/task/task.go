@@ -36,10 +36,18 @@ type Message struct {
 	Provider string          `json:"provider,omitempty"` // source, enricher or CRM
 	Shard    json.RawMessage `json:"shard,omitempty"`    // what to discover
 	Leads    []string        `json:"leads,omitempty"`    // a manual push: lead ids
+	Turn     int             `json:"turn,omitempty"`     // of the waterfall, from 0
+	Skipped  []Skip          `json:"skipped,omitempty"`  // providers that are of no use to the chunk any more
 	Hops     int             `json:"hops,omitempty"`     // times it was sent again to wait
 	Failures int             `json:"failures,omitempty"` // passing failures so far
 	Retry    int             `json:"retry,omitempty"`    // times that the state machine asked before
 	Queue    string          `json:"queue"`              // URL of the queue it came from, for sending it again
+}
+
+// Skip is an enricher that was given up for a chunk.
+type Skip struct {
+	Provider string `json:"provider"`
+	Error    string `json:"error"` // kind of the fault
 }
 
 // Job is a message whose step this worker may do now: it holds the lease.

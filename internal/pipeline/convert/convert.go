@@ -11,6 +11,7 @@ import (
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // leadsAtOnce bounds the conditional writes in flight.
@@ -65,7 +66,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		}
 	}
 	listed := make([]store.Listed, len(rows))
-	chunk := store.Chunk{Name: in.Chunk, Counts: &domain.Counts{In: len(rows)}}
+	chunk := store.Chunk{Name: in.Chunk, Counts: &domain.Counts{In: len(rows)}, Seen: waterfall.Observe(rows)}
 	var keep []string
 	var leads []domain.Row
 	for i := range rows {

@@ -134,6 +134,7 @@ func TestQualifiedRowsBecomeLeads(t *testing.T) {
 		t.Errorf("leads (-want +got):\n%s", diff)
 	}
 	wantChunk := store.Chunk{
+		Seen: domain.Experiences{},
 		Name: ref.Chunk, Enriched: 1, Converted: 1, Counts: &domain.Counts{In: 3, Qualified: 1, Review: 1, Rejected: 1},
 	}
 	if diff := cmp.Diff(wantChunk, s.chunks[ref.Chunk]); diff != "" {

@@ -74,6 +74,7 @@ type world struct {
 	charged money.Micro
 	fail    func(question string) error // what the provider says instead
 	free    bool                        // repeats are not charged
+	batch   int                         // people in one call of the database
 }
 
 func newWorld(seed uint64) *world {
@@ -174,7 +175,7 @@ func (w *world) PutRows(ctx context.Context, _, key string, rows []domain.Row) e
 
 func (w *world) Profile(ctx context.Context, _, _ string, profile any) error {
 	return w.call(ctx, "Profile", func() error {
-		return json.Unmarshal([]byte(`{"query":{"titles":["CTO"]}}`), profile)
+		return json.Unmarshal([]byte(`{"query":{"titles":["CTO"]},"enrich":{"fields":["person","email","email status"],"providers":["apollo","hunter"]}}`), profile)
 	})
 }
 
@@ -206,6 +207,13 @@ func (w *world) PutFirstAnswer(ctx context.Context, team, question string, answe
 		return err
 	})
 	return earlier, err
+}
+
+func (w *world) DropAnswer(ctx context.Context, _, question string) error {
+	return w.call(ctx, "DropAnswer", func() error {
+		delete(w.cache, question)
+		return nil
+	})
 }
 
 func (w *world) Suppression(ctx context.Context, _ string) (*store.Suppression, error) {

@@ -22,6 +22,7 @@ type Store interface {
 	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
 	SettleOpen(ctx context.Context, ref domain.Ref) error
 	DropParked(ctx context.Context, ref domain.Ref) error
+	Learn(ctx context.Context, ref domain.Ref, seen domain.Experiences) error
 }
 
 // Stage finalizes runs and failed chunks. Repeating it changes nothing.
@@ -97,6 +98,13 @@ func (s *Stage) end(ctx context.Context, in Input, status domain.RunStatus, reas
 	if !totals.Rows.Balanced() {
 		status, reason = domain.RunFailed, fmt.Sprintf("the run does not balance: %+v; this is a bug, please report it", totals.Rows)
 		s.Log.ErrorContext(ctx, "run does not balance", "run", in.Run)
+	}
+	seen := domain.Experiences{}
+	for _, c := range ledger.Chunks {
+		seen.Add(c.Seen)
+	}
+	if err := s.Store.Learn(ctx, in.Ref, seen); err != nil {
+		return Output{}, err
 	}
 	if err := s.Store.EndRun(ctx, in.Ref, status, reason, totals); err != nil {
 		return Output{}, err

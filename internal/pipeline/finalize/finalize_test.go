@@ -19,6 +19,7 @@ var run = domain.Ref{Team: "acme", Campaign: "c1", Run: "r1"}
 
 // shelf is the store in memory.
 type shelf struct {
+	learned domain.Experiences
 	ledger  store.Ledger
 	objects map[string][]domain.Row
 	status  domain.RunStatus
@@ -44,6 +45,11 @@ func (s *shelf) SettleOpen(context.Context, domain.Ref) error {
 
 func (s *shelf) DropParked(context.Context, domain.Ref) error {
 	s.dropped++
+	return nil
+}
+
+func (s *shelf) Learn(_ context.Context, _ domain.Ref, seen domain.Experiences) error {
+	s.learned = seen
 	return nil
 }
 

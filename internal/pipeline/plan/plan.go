@@ -17,6 +17,7 @@ import (
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // Store is what the stage needs of the store.
@@ -27,6 +28,7 @@ type Store interface {
 	PlanRun(ctx context.Context, ref domain.Ref, planned int) error
 	PutProfile(ctx context.Context, team, run string, profile any) error
 	PutPlan(ctx context.Context, run string, lines []any) error
+	Learned(ctx context.Context, team string) (domain.Experiences, error)
 }
 
 // Stage plans runs. Repeating a plan changes nothing.
@@ -37,7 +39,7 @@ type Stage struct {
 	EmbedPrice money.Price // per million tokens
 	Embeds     string      // name of the embedder's provider
 	Sources    map[string]provider.Definition
-	Enrichers  []string          // waterfall, in order
+	Enrichers  []string          // that may be asked, in the fixed order
 	CRMs       []string          // to push to
 	Queues     map[string]string // URL by name: "discover-apollo", "enrich-hunter", "push-hubspot"
 }
@@ -92,7 +94,9 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		ListShards: store.ListShards(campaign.Options.MaxProspects),
 	}
 	if campaign.Options.AutoEnrich {
-		profile.Waterfall = s.Enrichers
+		if profile.Enrich, err = s.enrich(ctx, in.Team, campaign.Options.Enrich); err != nil {
+			return Output{}, err
+		}
 	}
 	// A cap that does not even allow the calibration is met where it hurts less:
 	// the run scores without meaning and pauses at its first paid question.
@@ -116,7 +120,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		Waterfall: []Target{}, CRMs: []Target{},
 		DiscoverConcurrency: discoverConcurrency, ChunkConcurrency: chunkConcurrency,
 	}
-	if out.Waterfall, err = s.targets("enrich", profile.Waterfall); err != nil {
+	if out.Waterfall, err = s.targets("enrich", profile.Enrich.Providers); err != nil {
 		return Output{}, err
 	}
 	if campaign.Options.AutoConvert {
@@ -125,6 +129,27 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		}
 	}
 	return out, s.Store.PlanRun(ctx, in.Ref, planned)
+}
+
+// enrich resolves what is bought and where. Unless the campaign fixes the
+// order, it is what was learned so far, and stays that for the whole run.
+func (s *Stage) enrich(ctx context.Context, team string, want domain.Enrich) (domain.EnrichPlan, error) {
+	out := domain.EnrichPlan{Fields: want.Fields, Providers: want.Providers}
+	if len(out.Fields) == 0 {
+		out.Fields = domain.DefaultFields()
+	}
+	if len(out.Providers) == 0 {
+		out.Providers = s.Enrichers
+	}
+	if want.Fixed {
+		return out, nil
+	}
+	known, err := s.Store.Learned(ctx, team)
+	if err != nil {
+		return out, err
+	}
+	out.Orders = waterfall.Stats{Providers: s.Sources, Known: waterfall.Widen(known)}.Orders(out.Fields, out.Providers)
+	return out, nil
 }
 
 func (s *Stage) targets(verb string, names []string) ([]Target, error) {

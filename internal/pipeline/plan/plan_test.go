@@ -24,6 +24,7 @@ var ref = domain.Ref{Team: "acme", Campaign: "c1", Run: "r1"}
 
 // world is store, ledger and embedder in memory.
 type world struct {
+	known    domain.Experiences
 	campaign domain.Campaign
 	icp      domain.ICP
 	limit    money.Micro
@@ -75,6 +76,8 @@ func (w *world) PutPlan(_ context.Context, _ string, lines []any) error {
 	w.lines = lines
 	return nil
 }
+
+func (w *world) Learned(context.Context, string) (domain.Experiences, error) { return w.known, nil }
 
 func (w *world) Reserve(_ context.Context, _ domain.Ref, r store.Reservation) error {
 	w.reserved = append(w.reserved, r)

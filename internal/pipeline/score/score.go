@@ -11,6 +11,7 @@ package score
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/messageai/sluice/internal/budget"
@@ -21,6 +22,8 @@ import (
 	"github.com/messageai/sluice/internal/quality"
 	"github.com/messageai/sluice/internal/scoring"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/task"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // Store is what the stage needs of the store.
@@ -40,6 +43,7 @@ type Stage struct {
 	EmbedPrice money.Price
 	Embeds     string               // name of the embedder's provider
 	Index      provider.VectorIndex // nil: vectors are not kept
+	Enrichers  map[string]provider.Definition
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -53,20 +57,15 @@ const (
 // Input is what the state machine sends.
 type Input struct {
 	domain.Ref
-	Doc     string    `json:"doc"`
-	Phase   string    `json:"phase"`
-	Skipped []Skipped `json:"skipped,omitempty"`
-}
-
-// Skipped is an enricher that the state machine gave up on for this chunk.
-type Skipped struct {
-	Provider string `json:"provider"`
-	Error    string `json:"error"`
+	Doc     string      `json:"doc"`
+	Phase   string      `json:"phase"`
+	Skipped []task.Skip `json:"skipped,omitempty"` // enrichers that were given up for this chunk
 }
 
 // Output is what the state machine is told.
 type Output struct {
-	Doc string `json:"doc"`
+	Doc  string `json:"doc"`
+	Next string `json:"next"` // after Prescore: the provider to enrich with first; "" for none
 }
 
 // Run scores one chunk.
@@ -98,7 +97,11 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, fault.New(fault.InvalidInput, "score.phase", "phase must be prescore or score")
 	}
 	doc := store.StepKey(in.Run, in.Chunk, step)
-	return Output{Doc: doc}, s.Store.PutRows(ctx, in.Team, doc, rows)
+	out := Output{Doc: doc}
+	if in.Phase == Prescore {
+		out.Next = waterfall.New(run.Enrich, s.Enrichers, nil).Busiest(rows)
+	}
+	return out, s.Store.PutRows(ctx, in.Team, doc, rows)
 }
 
 // prescore rejects what cannot reach review and puts the rest in work.
@@ -140,7 +143,7 @@ func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run doma
 		if row.Reason == "" { // then something is known
 			row.Reason = scoring.Reasons(receipt)[0]
 		}
-		if row.State == domain.Qualified && row.Prospect.Contact.EmailStatus == domain.EmailInvalid {
+		if row.State == domain.Qualified && noMailbox(row) {
 			row.State, row.Reason = domain.Review, "fits, but the work address does not exist: the person may have left"
 		}
 		for _, sk := range in.Skipped {
@@ -154,6 +157,12 @@ func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run doma
 	}
 	s.keep(ctx, in.Ref, rows, vectors)
 	return nil
+}
+
+// noMailbox reports that the only addresses known of a person would bounce.
+func noMailbox(row *domain.Row) bool {
+	c := row.Prospect.Contact
+	return c.EmailStatus == domain.EmailInvalid || c.Email == "" && slices.ContainsFunc(row.Others, func(o domain.Other) bool { return o.Refused })
 }
 
 // keep puts the vectors of what was scored into the team's namespace of the
