@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 )
 
@@ -111,18 +112,21 @@ func (s *server) problem(ctx context.Context, err error) huma.StatusError {
 }
 
 // idempotent runs a write once per Idempotency-Key; without a key it just runs.
-func idempotent[T any](ctx context.Context, s *server, operation, key string, request any, run func() (T, error)) (T, error) {
+// newID makes the ids of what is created: with a key each attempt gets the same
+// ones, so that a repetition finishes what an attempt that was cut off began.
+func idempotent[T any](ctx context.Context, s *server, operation, key string, request any, run func(newID func() string) (T, error)) (T, error) {
 	var out T
 	if key == "" {
-		return run()
+		return run(s.NewID)
 	}
 	print, err := json.Marshal(request)
 	if err != nil {
 		return out, err
 	}
 	sum := sha256.Sum256(append([]byte(operation+"\n"), print...))
-	answer, err := s.Access.Idempotent(ctx, teamOf(ctx), operation+"\n"+key, hex.EncodeToString(sum[:]), func() ([]byte, error) {
-		made, err := run()
+	answer, err := s.Access.Idempotent(ctx, teamOf(ctx), operation+"\n"+key, hex.EncodeToString(sum[:]), func(seed string) ([]byte, error) {
+		n := 0
+		made, err := run(func() string { n++; return domain.ID("", seed, strconv.Itoa(n)) })
 		if err != nil {
 			return nil, err
 		}

@@ -61,7 +61,7 @@ type Prospects interface {
 // Access is what the API needs of the store to know its callers.
 type Access interface {
 	APIKeyOf(ctx context.Context, secret string) (store.APIKey, error)
-	Idempotent(ctx context.Context, team, key, fingerprint string, make func() ([]byte, error)) ([]byte, error)
+	Idempotent(ctx context.Context, team, key, fingerprint string, make func(seed string) ([]byte, error)) ([]byte, error)
 }
 
 // Team is what the API needs of the store to tell a team of itself.

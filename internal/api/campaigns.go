@@ -123,7 +123,7 @@ func (s *server) registerCampaigns(a huma.API) {
 		OperationID: "create-campaign", Method: http.MethodPost, Path: base + "/campaigns", DefaultStatus: http.StatusCreated,
 		Summary: "Create a campaign and start its first run",
 	}, func(ctx context.Context, in *input) (*startOutput, error) {
-		started, err := idempotent(ctx, s, "create-campaign", in.Key, in.Body, func() (CampaignStarted, error) { return s.startCampaign(ctx, in.Body) })
+		started, err := idempotent(ctx, s, "create-campaign", in.Key, in.Body, func(newID func() string) (CampaignStarted, error) { return s.startCampaign(ctx, in.Body, newID) })
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}
@@ -284,12 +284,12 @@ func quote(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
-func (s *server) startCampaign(ctx context.Context, in CampaignRequest) (CampaignStarted, error) {
+func (s *server) startCampaign(ctx context.Context, in CampaignRequest, newID func() string) (CampaignStarted, error) {
 	c, warnings, err := s.campaignOf(ctx, in)
 	if err != nil {
 		return CampaignStarted{}, err
 	}
-	c.ID, c.RunID = s.NewID(), s.NewID()
+	c.ID, c.RunID = newID(), newID()
 	if err := s.Campaigns.PutCampaign(ctx, c); err != nil {
 		return CampaignStarted{}, err
 	}

@@ -82,7 +82,7 @@ func (w *wave) keepAll(ctx context.Context, r *result) {
 	var g errgroup.Group
 	g.SetLimit(questionsOut)
 	var mu sync.Mutex
-	for i, a := range r.answers {
+	for i, a := range maps.Clone(r.answers) { // those at work change it
 		g.Go(func() error {
 			kept, err := w.keep(ctx, w.questions[i], a)
 			mu.Lock()
