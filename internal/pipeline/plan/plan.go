@@ -39,8 +39,9 @@ type Stage struct {
 	EmbedPrice money.Price // per million tokens
 	Embeds     string      // name of the embedder's provider
 	Sources    map[string]provider.Definition
-	Enrichers  []string          // that may be asked, in the fixed order
-	CRMs       []string          // to push to
+	Enrichers  []string // that may be asked, in the fixed order
+	CRMs       []string // to push to
+	Keys       waterfall.Keys
 	Queues     map[string]string // URL by name: "discover-apollo", "enrich-hunter", "push-hubspot"
 }
 
@@ -131,25 +132,22 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	return out, s.Store.PlanRun(ctx, in.Ref, planned)
 }
 
-// enrich resolves what is bought and where. Unless the campaign fixes the
+// enrich resolves what is bought and where: at providers that have a key. Unless the campaign fixes the
 // order, it is what was learned so far, and stays that for the whole run.
 func (s *Stage) enrich(ctx context.Context, team string, want domain.Enrich) (domain.EnrichPlan, error) {
-	out := domain.EnrichPlan{Fields: want.Fields, Providers: want.Providers}
-	if len(out.Fields) == 0 {
-		out.Fields = domain.DefaultFields()
+	if len(want.Providers) == 0 {
+		want.Providers = s.Enrichers
 	}
-	if len(out.Providers) == 0 {
-		out.Providers = s.Enrichers
+	connected, err := waterfall.Connected(ctx, want.Providers, s.Sources, s.Keys)
+	if err != nil {
+		return domain.EnrichPlan{}, err
 	}
-	if want.Fixed {
-		return out, nil
-	}
+	want.Providers = connected
 	known, err := s.Store.Learned(ctx, team)
 	if err != nil {
-		return out, err
+		return domain.EnrichPlan{}, err
 	}
-	out.Orders = waterfall.Stats{Providers: s.Sources, Known: waterfall.Widen(known)}.Orders(out.Fields, out.Providers)
-	return out, nil
+	return waterfall.PlanOf(want, s.Sources, known), nil
 }
 
 func (s *Stage) targets(verb string, names []string) ([]Target, error) {
