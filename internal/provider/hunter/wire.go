@@ -20,6 +20,56 @@ type wireVerified struct {
 	} `json:"data"`
 }
 
+// wireDomain is what Hunter knows of a domain. Its pattern is left out: nothing
+// in our prospects has a place for it.
+type wireDomain struct {
+	Data *struct {
+		Domain       *string       `json:"domain"`
+		Disposable   bool          `json:"disposable"`
+		Webmail      bool          `json:"webmail"`
+		AcceptAll    bool          `json:"accept_all"`
+		Organization *string       `json:"organization"`
+		Industry     *string       `json:"industry"`
+		Country      *string       `json:"country"`
+		Headcount    *string       `json:"headcount"` // a range: "201-500"
+		Technologies []string      `json:"technologies"`
+		Emails       []wireAddress `json:"emails"`
+	} `json:"data"`
+}
+
+type wireAddress struct {
+	Value        *string `json:"value"`
+	Type         *string `json:"type"` // personal or generic
+	FirstName    *string `json:"first_name"`
+	LastName     *string `json:"last_name"`
+	Position     *string `json:"position"`
+	Department   *string `json:"department"`
+	LinkedIn     *string `json:"linkedin"`
+	Phone        *string `json:"phone_number"`
+	Verification *struct {
+		Status *string `json:"status"`
+	} `json:"verification"`
+}
+
+// wireAccount has no "calls", which are deprecated, and nobody's name.
+type wireAccount struct {
+	Data *struct {
+		Plan     *string `json:"plan_name"`
+		Reset    *string `json:"reset_date"`
+		Requests map[string]struct {
+			Used      float64 `json:"used"`
+			Available float64 `json:"available"`
+		} `json:"requests"`
+	} `json:"data"`
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
 type wireErrors struct {
 	Errors []struct {
 		Details string `json:"details"`

@@ -59,6 +59,9 @@ func checkDefinition(t *testing.T, c Case) {
 	if (d.Auth.Kind == transport.AuthHeader || d.Auth.Kind == transport.AuthQuery || d.Auth.Kind == transport.AuthParameter) && d.Auth.Name == "" {
 		t.Errorf("auth is %q, but has no name", d.Auth.Kind)
 	}
+	if d.Auth.Kind == transport.AuthClientCredentials && (d.Auth.TokenURL == "" || len(d.SecretFields) < 2) {
+		t.Errorf("auth is %q; it needs a token URL (%q) and secret fields for the client's id and secret (%v)", d.Auth.Kind, d.Auth.TokenURL, d.SecretFields)
+	}
 	for name, text := range d.Hosts {
 		if base, err := url.Parse(text); err != nil || base.Scheme != "https" || base.Host == "" || name == "" {
 			t.Errorf("host %q at %q, want a name and https://host...", name, text)
@@ -105,7 +108,7 @@ func checkOffers(t *testing.T, d provider.Definition) {
 }
 
 func checkCapabilities(t *testing.T, c Case) {
-	client := newRig(t, c, key, noAnswer).client
+	client := newRig(t, c, Call{}, key, noAnswer).client
 	declared := map[provider.Capability]bool{}
 	for _, capability := range c.Definition.Capabilities {
 		declared[capability] = true
@@ -182,13 +185,16 @@ func checkNoKey(t *testing.T, c Case) {
 		t.Skip("needs no key")
 	}
 	for _, call := range c.Calls {
-		r := newRig(t, c, "", noAnswer)
+		r := newRig(t, c, call, "", noAnswer)
 		_, err := call.Invoke(t.Context(), r.client)
 		if fault.KindOf(err) != fault.Unauthenticated || !strings.Contains(fault.Message(err), secretName) {
 			t.Errorf("%s without a key: %v, want Unauthenticated that names the secret %s", call.Op, err, secretName)
 		}
 		if n := len(r.up.seen()); n != 0 {
 			t.Errorf("%s without a key sent %d requests", call.Op, n)
+		}
+		if n := len(r.up.tokens); n != 0 {
+			t.Errorf("%s without a key asked for %d tokens", call.Op, n)
 		}
 	}
 }

@@ -27,6 +27,7 @@ type Options struct {
 	// Secret returns the fields of the secret, empty if there is none yet.
 	// refresh asks for the newest value, past any cache.
 	Secret func(ctx context.Context, refresh bool) (map[string]string, error)
+	Tokens TokenStore // where workers share access tokens; nil: each process has its own
 
 	Account string  // whose quota it is; part of limiter and breaker keys
 	Groups  []Group // operations in no group are not limited
@@ -49,15 +50,18 @@ type Client struct {
 	opts  Options
 	bases map[string]*url.URL // by Request.Host
 	group map[string]Group    // by operation
+
+	tokenURL  *url.URL
+	tokenTurn chan struct{} // held while a token is looked up or fetched
+	held      held
 }
 
 // New makes a client. It does no I/O. The error names the option that is wrong.
 func New(opts Options) (*Client, error) {
 	bases := map[string]*url.URL{}
 	for name, text := range withDefault(opts.Hosts, opts.BaseURL) {
-		base, err := url.Parse(text)
-		if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") || base.RawQuery != "" || base.User != nil {
-			// The text of err would quote the URL, and people do put keys there.
+		base := address(text)
+		if base == nil {
 			return nil, fmt.Errorf("transport %s: the base URL %s must look like https://host/path, without query or password", opts.Name, name)
 		}
 		bases[name] = base
@@ -65,10 +69,15 @@ func New(opts Options) (*Client, error) {
 	if opts.Name == "" {
 		return nil, fmt.Errorf("transport: the provider has no name")
 	}
-	if opts.Auth.Kind != AuthNone && (opts.Secret == nil || len(opts.SecretFields) == 0) {
+	if opts.Auth.Kind != AuthNone && (opts.Secret == nil || len(opts.SecretFields) < opts.Auth.fields()) {
 		return nil, fmt.Errorf("transport %s: auth is %q, but there is no secret to take the key from", opts.Name, opts.Auth.Kind)
 	}
-	c := &Client{opts: opts, bases: bases, group: map[string]Group{}}
+	c := &Client{opts: opts, bases: bases, group: map[string]Group{}, tokenTurn: make(chan struct{}, 1)}
+	if opts.Auth.Kind == AuthClientCredentials {
+		if c.tokenURL = c.tokenAddress(); c.tokenURL == nil {
+			return nil, fmt.Errorf("transport %s: the token URL must be a path or look like https://host/path, without query or password", opts.Name)
+		}
+	}
 	for _, g := range opts.Groups {
 		if err := g.Quota.Validate(); err != nil {
 			return nil, fmt.Errorf("transport %s: group %s: %w", opts.Name, g.Name, err)
@@ -79,6 +88,28 @@ func New(opts Options) (*Client, error) {
 	}
 	c.setDefaults()
 	return c, nil
+}
+
+// address reads a URL that keys may be sent to; nil if it is none. There is no
+// error, as its text would quote the URL, and people do put keys there.
+func address(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.User != nil {
+		return nil
+	}
+	return u
+}
+
+// tokenAddress is where tokens are asked for; nil if that is no address.
+func (c *Client) tokenAddress() *url.URL {
+	if !strings.HasPrefix(c.opts.Auth.TokenURL, "/") {
+		return address(c.opts.Auth.TokenURL)
+	}
+	u, err := c.url("", c.opts.Auth.TokenURL, nil)
+	if err != nil {
+		return nil
+	}
+	return u
 }
 
 // withDefault returns all base URLs by name; the default's is "".
@@ -143,21 +174,21 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 		return nil, c.internal(req.Op, err.Error())
 	}
 	var resp *Response
-	err = c.run(ctx, req.Op, req.Idempotent, func(ctx context.Context, secret map[string]string) (int, error) {
+	err = c.run(ctx, req.Op, req.Idempotent, func(ctx context.Context, key string) (int, error) {
 		hr, err := http.NewRequestWithContext(ctx, req.Method, "", nil)
 		if err != nil {
 			return 0, c.internal(req.Op, "the method is not a word")
 		}
 		hr.URL, hr.Host = target, target.Host
-		for name, values := range req.Header {
-			hr.Header[name] = values
-		}
 		if body != nil {
 			hr.Header.Set("Content-Type", "application/json")
 		}
 		hr.Header.Set("Accept", "application/json")
+		for name, values := range req.Header {
+			hr.Header[name] = values
+		}
 		hr.Header.Set("User-Agent", userAgent)
-		resp, err = c.send(ctx, hr, body, secret, req.Op, req.Idempotent)
+		resp, err = c.send(ctx, hr, body, key, req.Op, req.Idempotent)
 		return statusOf(resp), err
 	})
 	if err != nil {

@@ -13,31 +13,37 @@ import (
 
 // try makes one attempt over some protocol and returns its status (zero: no
 // answer) and its fault.
-type try func(ctx context.Context, secret map[string]string) (int, error)
+type try func(ctx context.Context, key string) (int, error)
 
-// run is what every call has in common, whatever its protocol: secret, attempt,
-// a second attempt with a new key after a 401, or after a passing failure.
+// run is what every call has in common, whatever its protocol: key, attempt,
+// another attempt with a new key after a 401, and one after a passing failure.
 func (c *Client) run(ctx context.Context, op string, idempotent bool, send try) error {
-	secret, err := c.secret(ctx, op, false)
+	key, err := c.key(ctx, op, "")
 	if err != nil {
 		return err
 	}
-	err = c.attempt(ctx, op, secret, send)
-	switch {
-	case err == nil:
-		return nil
-	case fault.Is(err, fault.Unauthenticated) && c.opts.Auth.Kind != AuthNone:
-		// The key may have been rotated. Nothing took effect, so a repetition is
-		// safe for any call; with the same key it would be pointless.
-		fresh, refreshErr := c.secret(ctx, op, true)
-		if refreshErr != nil || c.key(fresh) == c.key(secret) {
+	renewed, retried := c.opts.Auth.Kind == AuthNone, !idempotent
+	for {
+		err := c.attempt(ctx, op, key, send)
+		switch {
+		case !renewed && fault.Is(err, fault.Unauthenticated):
+			// The key may have been rotated, the token may have ended. Nothing took
+			// effect, so a repetition is safe for any call; with the same key it
+			// would be pointless.
+			fresh, refreshErr := c.key(ctx, op, key)
+			if refreshErr != nil {
+				return refreshErr
+			}
+			if fresh == key {
+				return err
+			}
+			key, renewed = fresh, true
+		case !retried && c.worthRetry(ctx, err) && c.pause(ctx):
+			retried = true
+		default:
 			return err
 		}
-		return c.attempt(ctx, op, fresh, send)
-	case idempotent && c.worthRetry(ctx, err) && c.pause(ctx):
-		return c.attempt(ctx, op, secret, send)
 	}
-	return err
 }
 
 // worthRetry reports whether err may be gone in a moment: no answer or a 5xx,
@@ -52,6 +58,11 @@ func (c *Client) pause(ctx context.Context) bool {
 	if end, ok := ctx.Deadline(); ok && end.Sub(c.opts.Now()) < 2*d {
 		return false
 	}
+	return sleep(ctx, d)
+}
+
+// sleep waits and reports whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -63,9 +74,9 @@ func (c *Client) pause(ctx context.Context) bool {
 }
 
 // attempt asks breaker and limiter, sends, and tells both what came of it.
-func (c *Client) attempt(ctx context.Context, op string, secret map[string]string, send try) error {
+func (c *Client) attempt(ctx context.Context, op, key string, send try) error {
 	began := c.opts.Now()
-	status, err := c.guarded(ctx, op, secret, send)
+	status, err := c.guarded(ctx, op, key, send)
 	took := c.opts.Now().Sub(began)
 	kind := fault.KindOf(err)
 	c.opts.Observe(Event{Provider: c.opts.Name, Op: op, Status: status, Kind: kind, Took: took})
@@ -78,9 +89,9 @@ func (c *Client) attempt(ctx context.Context, op string, secret map[string]strin
 }
 
 // guarded sends if the breaker lets it.
-func (c *Client) guarded(ctx context.Context, op string, secret map[string]string, send try) (status int, err error) {
+func (c *Client) guarded(ctx context.Context, op, key string, send try) (status int, err error) {
 	if c.opts.Breaker == nil {
-		return c.limited(ctx, op, secret, send)
+		return c.limited(ctx, op, key, send)
 	}
 	permit, err := c.opts.Breaker.Allow(ctx, c.breakerKey())
 	if err != nil {
@@ -96,25 +107,25 @@ func (c *Client) guarded(ctx context.Context, op string, secret map[string]strin
 	if err = c.slot(ctx, op); err != nil {
 		return 0, err
 	}
-	status, err = c.timed(ctx, secret, send)
+	status, err = c.timed(ctx, key, send)
 	outcome = health(ctx, status, err)
 	return status, c.throttled(ctx, op, err)
 }
 
 // limited sends below the rate limit.
-func (c *Client) limited(ctx context.Context, op string, secret map[string]string, send try) (int, error) {
+func (c *Client) limited(ctx context.Context, op, key string, send try) (int, error) {
 	if err := c.slot(ctx, op); err != nil {
 		return 0, err
 	}
-	status, err := c.timed(ctx, secret, send)
+	status, err := c.timed(ctx, key, send)
 	return status, c.throttled(ctx, op, err)
 }
 
 // timed sends within the time limit of one attempt.
-func (c *Client) timed(ctx context.Context, secret map[string]string, send try) (int, error) {
+func (c *Client) timed(ctx context.Context, key string, send try) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	return send(ctx, secret)
+	return send(ctx, key)
 }
 
 // slot waits for the limiter.

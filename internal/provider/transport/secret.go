@@ -5,16 +5,39 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/messageai/sluice/internal/fault"
 )
 
-// secret returns the fields of the provider's secret. A missing key is a fault
+// fields is how many fields of the secret a provider wants.
+func (a Auth) fields() int {
+	if a.Kind == AuthClientCredentials {
+		return 2
+	}
+	return 1
+}
+
+// key returns what goes to the provider with each request: the API key or an
+// access token. refused is the one that the provider did not take, "" at first.
+func (c *Client) key(ctx context.Context, op, refused string) (string, error) {
+	switch c.opts.Auth.Kind {
+	case AuthNone:
+		return "", nil
+	case AuthClientCredentials:
+		return c.accessToken(ctx, op, refused)
+	}
+	fields, err := c.secret(ctx, op, refused != "")
+	if err != nil {
+		return "", err
+	}
+	return fields[c.opts.SecretFields[0]], nil
+}
+
+// secret returns the fields of the provider's secret. A missing one is a fault
 // that tells a person where to put it.
 func (c *Client) secret(ctx context.Context, op string, refresh bool) (map[string]string, error) {
-	if c.opts.Auth.Kind == AuthNone {
-		return nil, nil
-	}
 	fields, err := c.opts.Secret(ctx, refresh)
 	if err != nil {
 		// The text of an unknown error may quote the secret.
@@ -23,41 +46,34 @@ func (c *Client) secret(ctx context.Context, op string, refresh bool) (map[strin
 		}
 		return nil, &fault.Error{Kind: fault.KindOf(err), Op: c.opts.Name + "." + op, Provider: c.opts.Name, Message: "the provider's secret cannot be read"}
 	}
-	if c.key(fields) == "" {
+	wanted := c.opts.SecretFields[:c.opts.Auth.fields()]
+	if slices.ContainsFunc(wanted, func(field string) bool { return fields[field] == "" }) {
 		where := c.opts.SecretName
 		if where == "" {
 			where = "providers/" + c.opts.Name
 		}
 		return nil, &fault.Error{
 			Kind: fault.Unauthenticated, Op: c.opts.Name + "." + op, Provider: c.opts.Name,
-			Message: "no key for " + c.opts.Name + ": put {\"" + c.opts.SecretFields[0] + "\":\"...\"} into the secret " + where,
+			Message: "no key for " + c.opts.Name + ": put {\"" + strings.Join(wanted, "\":\"...\",\"") + "\":\"...\"} into the secret " + where,
 		}
 	}
 	return fields, nil
 }
 
-// key returns the API key among the fields.
-func (c *Client) key(fields map[string]string) string {
-	if len(c.opts.SecretFields) == 0 {
-		return ""
-	}
-	return fields[c.opts.SecretFields[0]]
-}
-
 // authorize puts the key where the provider wants it, over anything an SDK put
 // there. r.URL is replaced, not changed: it may be shared.
-func (c *Client) authorize(r *http.Request, secret map[string]string) {
-	switch key := c.key(secret); c.opts.Auth.Kind {
+func (c *Client) authorize(r *http.Request, hasBody bool, key string) {
+	switch c.opts.Auth.Kind {
 	case AuthHeader:
 		r.Header.Set(c.opts.Auth.Name, key)
-	case AuthBearer:
+	case AuthBearer, AuthClientCredentials:
 		r.Header.Set("Authorization", "Bearer "+key)
 	case AuthBasic:
 		r.SetBasicAuth(key, "")
 	case AuthQuery:
 		inQuery(r, c.opts.Auth.Name, key)
 	case AuthParameter:
-		if r.ContentLength == 0 { // a body has it already, see [Client.keyed]
+		if !hasBody { // a body has it already, see [Client.keyed]
 			inQuery(r, c.opts.Auth.Name, key)
 		}
 	}
@@ -72,7 +88,7 @@ func inQuery(r *http.Request, name, key string) {
 }
 
 // keyed returns the body of a request with the key in it, where it belongs there.
-func (c *Client) keyed(body []byte, secret map[string]string) ([]byte, error) {
+func (c *Client) keyed(body []byte, key string) ([]byte, error) {
 	if c.opts.Auth.Kind != AuthParameter || body == nil {
 		return body, nil
 	}
@@ -80,10 +96,10 @@ func (c *Client) keyed(body []byte, secret map[string]string) ([]byte, error) {
 	if err := json.Unmarshal(body, &object); err != nil || object == nil {
 		return nil, errors.New("the body of a request that carries the key must be a JSON object")
 	}
-	key, err := json.Marshal(c.key(secret))
+	text, err := json.Marshal(key)
 	if err != nil {
 		return nil, errors.New("the key is not text")
 	}
-	object[c.opts.Auth.Name] = key
+	object[c.opts.Auth.Name] = text
 	return json.Marshal(object)
 }
