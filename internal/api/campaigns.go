@@ -270,15 +270,6 @@ func (s *server) connected(ctx context.Context, c domain.Campaign) error {
 		}
 		needs = append(needs, name)
 	}
-	if c.Options.AutoEnrich {
-		plan, err := s.enrichPlan(ctx, c)
-		if err != nil {
-			return err
-		}
-		if len(plan.Providers) == 0 {
-			return fault.New(fault.InvalidInput, "api.connected", "no provider that could enrich has a key: connect one of "+listOf(s.Waterfall)+", or set autoEnrich to false")
-		}
-	}
 	if c.Options.AutoConvert {
 		needs = append(needs, s.CRMs...)
 	}
@@ -299,7 +290,11 @@ func (s *server) connected(ctx context.Context, c domain.Campaign) error {
 				"%s is not connected: put {%q:\"...\"} into the secret %s, or leave %s out of the campaign", d.DisplayName, d.SecretFields[0], s.Keys.Name(name), name))
 		}
 	}
-	return nil
+	plan, err := s.enrichPlan(ctx, c)
+	if err == nil && c.Options.AutoEnrich && len(plan.Providers) == 0 {
+		return fault.New(fault.InvalidInput, "api.connected", "no provider that could enrich has a key: connect one of "+listOf(s.Waterfall)+", or set autoEnrich to false")
+	}
+	return err
 }
 
 func quote(name string) string {

@@ -65,7 +65,7 @@ func (s *server) enrichPlan(ctx context.Context, c domain.Campaign) (domain.Enri
 	if err != nil {
 		return domain.EnrichPlan{}, err
 	}
-	return waterfall.PlanOf(want, s.Providers, known), nil
+	return waterfall.PlanOf(want, c.Sources, s.Providers, known), nil
 }
 
 // Price is what a campaign costs at its providers.

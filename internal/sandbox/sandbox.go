@@ -17,6 +17,7 @@ import (
 	"github.com/messageai/sluice/internal/sandbox/neverbounce"
 	"github.com/messageai/sluice/internal/sandbox/upstream"
 	"github.com/messageai/sluice/internal/sandbox/zerobounce"
+	"github.com/messageai/sluice/internal/sandbox/zoominfo"
 )
 
 // Options of a sandbox. The zero value is seed 0 with 20,000 people, the
@@ -87,6 +88,9 @@ func New(o Options) (*Sandbox, error) {
 		}},
 		{"zerobounce", zerobounce.Hosts(), zerobounce.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
 			return zerobounce.New(m, f, s.Key("zerobounce"), zerobounce.Options{Credits: p.Credits, Price: p.CreditPrice})
+		}},
+		{"zoominfo", []string{"api.zoominfo.com"}, zoominfo.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
+			return zoominfo.New(m, f, s.Key("zoominfo"), zoominfo.Options{Credits: p.Credits, Price: p.CreditPrice})
 		}},
 		{"googleplaces", []string{"places.googleapis.com"}, googleplaces.Quotas(), func(f *upstream.Server, _ Plan) upstream.Handler {
 			return googleplaces.New(m, f, s.Key("googleplaces"))

@@ -1,7 +1,9 @@
 package waterfall
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/money"
@@ -37,8 +39,22 @@ func Connected(ctx context.Context, names []string, all map[string]provider.Defi
 
 // PlanOf resolves what a campaign wants with what is known: its fields, its
 // providers, and unless it fixes their order the cheapest orders.
-func PlanOf(want domain.Enrich, all map[string]provider.Definition, known domain.Experiences) domain.EnrichPlan {
-	plan := domain.EnrichPlan{Fields: want.Fields, Providers: want.Providers}
+//
+// Who works at a company is asked of the campaign's own sources first: they
+// name people by the ids under which prospects are claimed, so that somebody
+// who is a prospect already is noticed before being paid for.
+func PlanOf(want domain.Enrich, sources []string, all map[string]provider.Definition, known domain.Experiences) domain.EnrichPlan {
+	plan := domain.EnrichPlan{Fields: want.Fields, Providers: want.Providers, People: slices.Clone(want.Providers)}
+	rank := func(name string) int {
+		switch {
+		case slices.Contains(sources, name):
+			return 0
+		case all[name].Prices.Operations[provider.OpFindPeople].Max() == 0:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(plan.People, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
 	if len(plan.Fields) == 0 {
 		plan.Fields = domain.DefaultFields()
 	}

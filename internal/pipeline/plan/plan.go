@@ -95,7 +95,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		ListShards: store.ListShards(campaign.Options.MaxProspects),
 	}
 	if campaign.Options.AutoEnrich {
-		if profile.Enrich, err = s.enrich(ctx, in.Team, campaign.Options.Enrich); err != nil {
+		if profile.Enrich, err = s.enrich(ctx, campaign); err != nil {
 			return Output{}, err
 		}
 	}
@@ -134,7 +134,8 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 
 // enrich resolves what is bought and where: at providers that have a key. Unless the campaign fixes the
 // order, it is what was learned so far, and stays that for the whole run.
-func (s *Stage) enrich(ctx context.Context, team string, want domain.Enrich) (domain.EnrichPlan, error) {
+func (s *Stage) enrich(ctx context.Context, c domain.Campaign) (domain.EnrichPlan, error) {
+	want := c.Options.Enrich
 	if len(want.Providers) == 0 {
 		want.Providers = s.Enrichers
 	}
@@ -143,11 +144,11 @@ func (s *Stage) enrich(ctx context.Context, team string, want domain.Enrich) (do
 		return domain.EnrichPlan{}, err
 	}
 	want.Providers = connected
-	known, err := s.Store.Learned(ctx, team)
+	known, err := s.Store.Learned(ctx, c.Team)
 	if err != nil {
 		return domain.EnrichPlan{}, err
 	}
-	return waterfall.PlanOf(want, s.Sources, known), nil
+	return waterfall.PlanOf(want, c.Sources, s.Sources, known), nil
 }
 
 func (s *Stage) targets(verb string, names []string) ([]Target, error) {

@@ -21,6 +21,7 @@ import (
 	"github.com/messageai/sluice/internal/provider/pinecone"
 	"github.com/messageai/sluice/internal/provider/transport"
 	"github.com/messageai/sluice/internal/provider/zerobounce"
+	"github.com/messageai/sluice/internal/provider/zoominfo"
 )
 
 // Entry is one adapter.
@@ -62,6 +63,7 @@ func All() []Entry {
 		{Definition: openai.Definition(), Classify: openai.Classify, Build: build(openai.New), Prices: openai.Prices},
 		{Definition: pinecone.Definition(), Build: build(pinecone.New)},
 		{Definition: zerobounce.Definition(), Classify: zerobounce.Classify, Build: build(zerobounce.New), Prices: zerobounce.Prices},
+		{Definition: zoominfo.Definition(), Classify: zoominfo.Classify, Build: build(zoominfo.New), Prices: zoominfo.Prices},
 	}
 }
 
