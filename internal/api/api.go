@@ -67,6 +67,7 @@ type Access interface {
 // Team is what the API needs of the store to tell a team of itself.
 type Team interface {
 	Budget(ctx context.Context, team string) (store.Budget, error)
+	Learned(ctx context.Context, team string) (domain.Experiences, error)
 }
 
 // Machine starts runs and sends messages.

@@ -55,7 +55,7 @@ func Plan(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (l
 	}
 	s := &plan.Stage{
 		Store: p.store, Budget: p.budget(), Embedder: embedder, EmbedPrice: price, Embeds: p.conf.Embedder,
-		Sources: all, Enrichers: p.conf.Waterfall, CRMs: p.conf.CRMs, Queues: p.conf.Queues,
+		Sources: all, Enrichers: p.conf.Waterfall, CRMs: p.conf.CRMs, Queues: p.conf.Queues, Keys: p.secrets,
 	}
 	return stage(p, s.Run), nil
 }

@@ -62,6 +62,9 @@ func (k *kit) build(name string) (any, provider.Definition, error) {
 	return nil, provider.Definition{}, fmt.Errorf("configure: there is no provider %q; docs/providers.md lists them", name)
 }
 
+// deployment is the team whose data key seals what belongs to all teams.
+const deployment = "deployment"
+
 func (k *kit) adapter(e catalog.Entry) (any, error) {
 	d := e.Definition
 	settings := k.p.env.Provider(d.Name)
@@ -75,8 +78,12 @@ func (k *kit) adapter(e catalog.Entry) (any, error) {
 			hosts[name] = v
 		}
 	}
+	auth := d.Auth
+	if v := settings["token_url"]; v != "" {
+		auth.TokenURL = v
+	}
 	client, err := transport.New(transport.Options{
-		Name: d.Name, BaseURL: base, Hosts: hosts, Auth: d.Auth, SecretFields: d.SecretFields, SecretName: k.p.secrets.Name(d.Name),
+		Name: d.Name, BaseURL: base, Hosts: hosts, Auth: auth, Tokens: store.Tokens{Store: k.p.store, Team: deployment}, Timeout: d.Timeout, SecretFields: d.SecretFields, SecretName: k.p.secrets.Name(d.Name),
 		Secret: func(ctx context.Context, refresh bool) (map[string]string, error) {
 			return k.p.secrets.Fields(ctx, d.Name, refresh)
 		},

@@ -41,7 +41,7 @@ var rules = []rule{
 	{group: "internal/breaker", inside: "fault"},
 
 	// Outside world: the store, the orchestrator, secrets, providers.
-	{group: "internal/store", inside: vocab + " normalize ratelimit breaker", outside: awsSDK + " " + workers + " github.com/fxamacker/cbor/v2"},
+	{group: "internal/store", inside: vocab + " normalize ratelimit breaker provider/transport", outside: awsSDK + " " + workers + " github.com/fxamacker/cbor/v2"},
 	{group: "internal/orchestrate", inside: "fault", outside: awsSDK},
 	{group: "internal/secrets", inside: "fault", outside: awsSDK},
 	{group: "internal/provider/transport", inside: "fault ratelimit breaker", outside: grpc + " google.golang.org/genproto/googleapis/rpc/errdetails"},
@@ -60,7 +60,7 @@ var rules = []rule{
 
 	// Doors.
 	{group: "internal/lambdax", inside: "fault", outside: lambda},
-	{group: "internal/api", inside: vocab + " compliance provider scoring store task", outside: "github.com/danielgtaylor/huma/v2 github.com/danielgtaylor/huma/v2/ " + workers + " " + uuid},
+	{group: "internal/api", inside: vocab + " compliance provider scoring store task waterfall", outside: "github.com/danielgtaylor/huma/v2 github.com/danielgtaylor/huma/v2/ " + workers + " " + uuid},
 	{group: "internal/app", inside: "** !localaws !localaws/** !sandbox !sandbox/** !practice !cli !archtest !provider/providertest", outside: awsSDK + " " + lambda + " " + uuid + " " + grpc},
 	{group: "functions/*", inside: "app"},
 

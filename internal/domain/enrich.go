@@ -38,6 +38,8 @@ func DefaultFields() []Field { return []Field{FieldPerson, FieldEmail, FieldEmai
 type EnrichPlan struct {
 	Fields    []Field  `json:"fields,omitempty"`    // in the order in which they are bought
 	Providers []string `json:"providers,omitempty"` // the fixed order
+	// People is the order in which companies are asked who works there.
+	People []string `json:"people,omitempty"`
 	// Orders are learned ones, by field and segment; without one the fixed order holds.
 	Orders map[Field]map[string]EnrichOrder `json:"orders,omitempty"`
 }

@@ -73,6 +73,8 @@ type Definition struct {
 	Prices money.Table
 	Terms  Terms
 	Status Status
+	// Timeout of one attempt; zero: 20 s.
+	Timeout time.Duration
 	// RepeatFree: the provider does not charge again for a question it already
 	// answered in the same billing period, so an unclear call may be repeated.
 	RepeatFree bool

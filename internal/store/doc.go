@@ -28,6 +28,7 @@
 //	control    hours to days (attribute ttl), no recovery
 //	  LIMIT#<key>                   LIMIT                  limiter: next free time
 //	  BREAKER#<key>                 BREAKER                circuit breaker
+//	  TOKEN#<t>#<key>               TOKEN                  a provider's access token, sealed
 //	  CACHE#<t>#<hash>              CACHE                  a provider's answer, sealed
 //	  IDEM#<t>#<key>                IDEM                   Idempotency-Key of an API write
 //
@@ -45,5 +46,6 @@
 // Rows are in CBOR, everything else in JSON; both are compressed before they are
 // sealed.
 //
-// The package imports the AWS SDK, domain, fault, money, normalize, ratelimit and breaker.
+// The package imports the AWS SDK, domain, fault, money, normalize, and of ratelimit,
+// breaker and provider/transport what they keep here.
 package store

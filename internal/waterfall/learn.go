@@ -191,7 +191,7 @@ func (s Stats) order(field domain.Field, names []string, key string) domain.Enri
 	keys := wider(key)
 	check := 0.0
 	if field == domain.FieldEmail {
-		check = s.cheapest(names, provider.OpVerifyEmail)
+		_, check = s.cheapest(names, provider.OpVerifyEmail)
 	}
 	price := func(name string, first bool) float64 {
 		return s.estimate(s.Providers[name], field, keys, first).perHit(check)
@@ -222,29 +222,39 @@ func wider(key string) []string {
 	return []string{key, everyone}
 }
 
-func (s Stats) cheapest(names []string, op string) float64 {
-	best := 0.0
-	for _, name := range names {
-		if price, ok := s.Providers[name].Prices.Operations[op]; ok && (best == 0 || float64(price.Max()) < best) {
-			best = float64(price.Max())
+// cheapest is the provider whose operation costs least, and its price; none
+// has it: "" and zero.
+func (s Stats) cheapest(names []string, op string) (name string, price float64) {
+	for _, n := range names {
+		if p, ok := s.Providers[n].Prices.Operations[op]; ok && (name == "" || float64(p.Max()) < price) {
+			name, price = n, float64(p.Max())
 		}
 	}
-	return best
+	return name, price
 }
 
 // Expect returns what asking for a field in the given order costs for one
-// prospect of the segment, and the chance that it brings a validated value.
-func (s Stats) Expect(field domain.Field, order []string, segment Segment) (cost money.Micro, hit float64) {
+// prospect of the segment, by provider, and the chance that it brings a
+// validated value. Checks of addresses are counted at the cheapest verifier.
+func (s Stats) Expect(field domain.Field, order []string, segment Segment) (cost map[string]money.Micro, hit float64) {
 	keys := segment.keys()
-	check := 0.0
+	verifier, check := "", 0.0
 	if field == domain.FieldEmail {
-		check = s.cheapest(order, provider.OpVerifyEmail)
+		verifier, check = s.cheapest(order, provider.OpVerifyEmail)
 	}
-	missing, sum := 1.0, 0.0
+	sums := map[string]float64{}
+	missing := 1.0
 	for i, name := range s.able(field, order) {
 		e := s.estimate(s.Providers[name], field, keys, i == 0)
-		sum += missing * (e.cost + e.found*check)
+		sums[name] += missing * e.cost
+		sums[verifier] += missing * e.found * check
 		missing *= 1 - e.hit
 	}
-	return money.Micro(sum + 0.5), 1 - missing
+	cost = map[string]money.Micro{}
+	for name, sum := range sums {
+		if sum > 0 {
+			cost[name] = money.Micro(sum + 0.5)
+		}
+	}
+	return cost, 1 - missing
 }

@@ -154,6 +154,9 @@ func verdicts(row *domain.Row) int {
 
 // order is the providers to ask for a field about a row.
 func (w *Waterfall) order(row *domain.Row, field domain.Field) []string {
+	if field == domain.FieldPerson {
+		return w.Plan.People
+	}
 	learned := w.Plan.Orders[field]
 	for _, key := range SegmentOf(row.Prospect).keys() {
 		if o, ok := learned[key]; ok {

@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/messageai/sluice/internal/domain"
@@ -67,6 +68,11 @@ func (c *chunk) apply(ctx context.Context, row *domain.Row, a answer) error {
 		return nil
 	}
 	c.origin(&a)
+	if row.Prospect.HasPerson() && !aboutPeople(step.Op) {
+		p := *a.Prospect // it is about the employer: its id is not the person's
+		p.ProfileID, p.Person = "", domain.Person{}
+		a.Prospect = &p
+	}
 	merge(row, c.name, a)
 	if step.Op == provider.OpFindPeople {
 		return c.claimPerson(ctx, row)
@@ -75,6 +81,10 @@ func (c *chunk) apply(ctx context.Context, row *domain.Row, a answer) error {
 		miss(row, step.Field, c.name+": no match")
 	}
 	return nil
+}
+
+func aboutPeople(op string) bool {
+	return slices.Contains([]string{provider.OpFindPeople, provider.OpEnrichPerson, provider.OpFindEmail, provider.OpFindPhone}, op)
 }
 
 // origin says until when the values of an answer may be kept, where the

@@ -175,7 +175,7 @@ func (w *world) PutRows(ctx context.Context, _, key string, rows []domain.Row) e
 
 func (w *world) Profile(ctx context.Context, _, _ string, profile any) error {
 	return w.call(ctx, "Profile", func() error {
-		return json.Unmarshal([]byte(`{"query":{"titles":["CTO"]},"enrich":{"fields":["person","email","email status"],"providers":["apollo","hunter"]}}`), profile)
+		return json.Unmarshal([]byte(`{"query":{"titles":["CTO"]},"enrich":{"fields":["person","email","email status"],"providers":["apollo","hunter"],"people":["apollo"]}}`), profile)
 	})
 }
 

@@ -39,8 +39,9 @@ type Stage struct {
 	EmbedPrice money.Price // per million tokens
 	Embeds     string      // name of the embedder's provider
 	Sources    map[string]provider.Definition
-	Enrichers  []string          // that may be asked, in the fixed order
-	CRMs       []string          // to push to
+	Enrichers  []string // that may be asked, in the fixed order
+	CRMs       []string // to push to
+	Keys       waterfall.Keys
 	Queues     map[string]string // URL by name: "discover-apollo", "enrich-hunter", "push-hubspot"
 }
 
@@ -94,7 +95,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		ListShards: store.ListShards(campaign.Options.MaxProspects),
 	}
 	if campaign.Options.AutoEnrich {
-		if profile.Enrich, err = s.enrich(ctx, in.Team, campaign.Options.Enrich); err != nil {
+		if profile.Enrich, err = s.enrich(ctx, campaign); err != nil {
 			return Output{}, err
 		}
 	}
@@ -131,25 +132,23 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	return out, s.Store.PlanRun(ctx, in.Ref, planned)
 }
 
-// enrich resolves what is bought and where. Unless the campaign fixes the
+// enrich resolves what is bought and where: at providers that have a key. Unless the campaign fixes the
 // order, it is what was learned so far, and stays that for the whole run.
-func (s *Stage) enrich(ctx context.Context, team string, want domain.Enrich) (domain.EnrichPlan, error) {
-	out := domain.EnrichPlan{Fields: want.Fields, Providers: want.Providers}
-	if len(out.Fields) == 0 {
-		out.Fields = domain.DefaultFields()
+func (s *Stage) enrich(ctx context.Context, c domain.Campaign) (domain.EnrichPlan, error) {
+	want := c.Options.Enrich
+	if len(want.Providers) == 0 {
+		want.Providers = s.Enrichers
 	}
-	if len(out.Providers) == 0 {
-		out.Providers = s.Enrichers
-	}
-	if want.Fixed {
-		return out, nil
-	}
-	known, err := s.Store.Learned(ctx, team)
+	connected, err := waterfall.Connected(ctx, want.Providers, s.Sources, s.Keys)
 	if err != nil {
-		return out, err
+		return domain.EnrichPlan{}, err
 	}
-	out.Orders = waterfall.Stats{Providers: s.Sources, Known: waterfall.Widen(known)}.Orders(out.Fields, out.Providers)
-	return out, nil
+	want.Providers = connected
+	known, err := s.Store.Learned(ctx, c.Team)
+	if err != nil {
+		return domain.EnrichPlan{}, err
+	}
+	return waterfall.PlanOf(want, c.Sources, s.Sources, known), nil
 }
 
 func (s *Stage) targets(verb string, names []string) ([]Target, error) {

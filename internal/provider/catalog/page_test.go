@@ -82,7 +82,10 @@ func capabilities(d provider.Definition) string {
 	words := map[provider.Capability]string{
 		provider.CanDiscover: "discover", provider.CanFindPeople: "find people", provider.CanEnrichPerson: "enrich people",
 		provider.CanEnrichCompany: "enrich companies", provider.CanFindEmail: "find addresses", provider.CanVerifyEmail: "verify addresses",
-		provider.CanEmbed: "embed texts", provider.CanIndexVectors: "index vectors", provider.CanPush: "take leads",
+		provider.CanFindCompanies: "find companies", provider.CanFindPhone: "find phone numbers", provider.CanFindTechnologies: "find technologies",
+		provider.CanFindIntent: "find intent", provider.CanVerifyInBulk: "verify lists", provider.CanReadAccount: "tell the balance",
+		provider.CanAddToSequence: "enter into sequences",
+		provider.CanEmbed:         "embed texts", provider.CanIndexVectors: "index vectors", provider.CanPush: "take leads",
 	}
 	var out []string
 	for _, c := range d.Capabilities {
@@ -129,6 +132,12 @@ func key(a transport.Auth) string {
 		return "as a bearer token"
 	case transport.AuthHeader:
 		return "in the header `" + a.Name + "`"
+	case transport.AuthBasic:
+		return "as the user name of basic authentication"
+	case transport.AuthParameter:
+		return "in the body, or in the query of a request without one, as `" + a.Name + "`"
+	case transport.AuthClientCredentials:
+		return "client id and secret, exchanged for a token"
 	case transport.AuthQuery:
 		return "in the query parameter `" + a.Name + "`"
 	}

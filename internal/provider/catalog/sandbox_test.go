@@ -79,9 +79,13 @@ func connect(t *testing.T, s *sandbox.Sandbox) *adapters {
 			groups = append(groups, transport.Group{Name: q.Group, Operations: q.Operations, Quota: ratelimit.Quota{Rate: q.Rate, Per: q.Per, Burst: q.Burst}})
 		}
 		client, err := transport.New(transport.Options{
-			Name: d.Name, BaseURL: d.BaseURL, Auth: d.Auth, SecretFields: d.SecretFields, Classify: e.Classify, Groups: groups,
+			Name: d.Name, BaseURL: d.BaseURL, Hosts: d.Hosts, Auth: d.Auth, SecretFields: d.SecretFields, Classify: e.Classify, Groups: groups,
 			Secret: func(context.Context, bool) (map[string]string, error) {
-				return map[string]string{"apiKey": s.Key(d.Name)}, nil
+				secret := map[string]string{}
+				for _, field := range d.SecretFields {
+					secret[field] = s.Key(d.Name)
+				}
+				return secret, nil
 			},
 			RoundTripper: s.RoundTripper(), Limiter: limiter,
 		})

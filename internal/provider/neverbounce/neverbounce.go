@@ -38,7 +38,7 @@ func Definition() provider.Definition {
 		BaseURL:      "https://api.neverbounce.com/v4.2",
 		Offers: map[string]provider.Offer{
 			// For interactive use: lists must go through jobs.
-			provider.OpVerifyEmail: {Gives: []domain.Field{domain.FieldEmailStatus}, By: []provider.Identity{provider.ByEmail}, Batch: 1},
+			provider.OpVerifyEmail: {Interactive: true, Gives: []domain.Field{domain.FieldEmailStatus}, By: []provider.Identity{provider.ByEmail}, Batch: 1},
 		},
 		Quotas: []provider.Quota{
 			{
