@@ -223,13 +223,11 @@ func (s sheet) signal(kind, text string, at time.Time) {
 	s.p.Signals = append(s.p.Signals, domain.Signal{Kind: kind, Text: text, At: at, Source: "apollo"})
 }
 
-// emailStatus maps Apollo's word for an address. Only "verified" says that
-// somebody looked; "unverified", "guessed", "likely to engage" and whatever else
-// leave the address to a verifier.
+// emailStatus maps Apollo's word for an address. Not even "verified" says when
+// somebody looked: people leave, and their addresses stay on file. Safe is what a
+// verifier has reached; so all but a known bounce is left to one.
 func emailStatus(word *string) domain.EmailStatus {
 	switch value(word) {
-	case "verified":
-		return domain.EmailSafe
 	case "bounced", "invalid":
 		return domain.EmailInvalid
 	default:

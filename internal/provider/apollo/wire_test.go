@@ -170,7 +170,7 @@ func TestEnrichPerson(t *testing.T) {
 				Name: "Acme Robotics", Domain: "acmerobotics.example", Website: "http://www.acmerobotics.example", Industry: "industrial automation",
 				Employees: 240, RevenueUSD: 38_500_000, Founded: 2014, FundingStage: "Series B", Technologies: []string{"Salesforce"},
 			},
-			Contact: domain.Contact{Email: "dana.okafor@acmerobotics.example", EmailStatus: domain.EmailSafe},
+			Contact: domain.Contact{Email: "dana.okafor@acmerobotics.example"},
 			Signals: []domain.Signal{
 				{Kind: "funding", Text: "Series B", At: time.Date(2026, 9, 15, 0, 0, 0, 0, time.UTC), Source: "apollo"},
 				{Kind: "hiring", Text: "headcount +27% in six months", At: at, Source: "apollo"},

@@ -101,7 +101,7 @@ func (w wireDomain) person(email string, e wireAddress, at time.Time) domain.Pro
 	}
 	s.text("contact.email", &p.Contact.Email, email)
 	if e.Verification != nil && e.Verification.Status != nil {
-		p.Contact.EmailStatus = emailStatus(*e.Verification.Status)
+		p.Contact.EmailStatus = e.Verification.emailStatus(at)
 	} else if w.Data.AcceptAll {
 		p.Contact.EmailStatus = domain.EmailRisky // no check can tell more
 	}

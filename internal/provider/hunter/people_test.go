@@ -31,7 +31,7 @@ func fixture(t testing.TB, name string) string {
 func fromHunter(fields ...string) map[string]domain.Provenance {
 	all := map[string]domain.Provenance{}
 	for _, f := range fields {
-		all[f] = domain.Provenance{Source: "hunter"}
+		all[f] = domain.Provenance{Source: "hunter", FetchedAt: today}
 	}
 	return all
 }
@@ -47,17 +47,17 @@ func TestFindPeople(t *testing.T) {
 	company := []string{"company.name", "company.domain", "company.industry", "company.country", "company.employees", "company.technologies"}
 	want := []domain.Prospect{
 		{
-			Source: "hunter", ProfileID: domain.ID("h_", "dana.okafor@acmerobotics.example"),
+			Source: "hunter", SeenAt: today, ProfileID: domain.ID("h_", "dana.okafor@acmerobotics.example"),
 			Person: domain.Person{
 				FirstName: "Dana", LastName: "Okafor", Title: "VP Operations", Department: "operations", ProfileURL: "https://www.linkedin.com/in/dana-okafor",
 			},
 			Company: acme,
-			Contact: domain.Contact{Email: "dana.okafor@acmerobotics.example", EmailStatus: domain.EmailSafe, Phone: "+15125550114"},
+			Contact: domain.Contact{Email: "dana.okafor@acmerobotics.example", Phone: "+15125550114"},
 			Provenance: fromHunter(append(company, "person.firstName", "person.lastName", "person.title", "person.department", "person.profileUrl",
 				"contact.email", "contact.phone")...),
 		},
 		{
-			Source: "hunter", ProfileID: domain.ID("h_", "no.name@acmerobotics.example"), Company: acme,
+			Source: "hunter", SeenAt: today, ProfileID: domain.ID("h_", "no.name@acmerobotics.example"), Company: acme,
 			Contact: domain.Contact{Email: "no.name@acmerobotics.example"}, Provenance: fromHunter(append(company, "contact.email")...),
 		},
 	}
@@ -137,20 +137,22 @@ func TestPersonalMeansNamedNotPrivate(t *testing.T) {
 		head, row string
 		want      []domain.Contact
 	}{
-		"personal":        {"", `"value":"a@x.example","type":"personal"`, []domain.Contact{{Email: "a@x.example"}}},
-		"no type":         {"", `"value":"a@x.example","type":null`, []domain.Contact{{Email: "a@x.example"}}},
-		"generic":         {"", `"value":"info@x.example","type":"generic"`, nil},
-		"mail service":    {`"webmail":true,`, `"value":"a@x.example","type":"personal"`, nil},
-		"throw-away":      {`"disposable":true,`, `"value":"a@x.example","type":"personal"`, nil},
-		"no address":      {"", `"value":null,"type":"personal"`, nil},
-		"not an address":  {"", `"value":"n/a","type":"personal"`, nil},
-		"verified":        {"", `"value":"a@x.example","verification":{"status":"valid"}`, []domain.Contact{{Email: "a@x.example", EmailStatus: domain.EmailSafe}}},
-		"would bounce":    {"", `"value":"a@x.example","verification":{"status":"invalid"}`, []domain.Contact{{Email: "a@x.example", EmailStatus: domain.EmailInvalid}}},
-		"never verified":  {"", `"value":"a@x.example","verification":{"date":null,"status":null}`, []domain.Contact{{Email: "a@x.example"}}},
-		"catch-all":       {`"accept_all":true,`, `"value":"a@x.example","verification":null`, []domain.Contact{{Email: "a@x.example", EmailStatus: domain.EmailRisky}}},
-		"nulls in flags":  {`"accept_all":null,"webmail":null,`, `"value":"a@x.example"`, []domain.Contact{{Email: "a@x.example"}}},
-		"number unread":   {"", `"value":"a@x.example","phone_number":"call us"`, []domain.Contact{{Email: "a@x.example"}}},
-		"handle, not URL": {"", `"value":"a@x.example","linkedin":"dana"`, []domain.Contact{{Email: "a@x.example"}}},
+		"personal":         {"", `"value":"a@x.example","type":"personal"`, []domain.Contact{{Email: "a@x.example"}}},
+		"no type":          {"", `"value":"a@x.example","type":null`, []domain.Contact{{Email: "a@x.example"}}},
+		"generic":          {"", `"value":"info@x.example","type":"generic"`, nil},
+		"mail service":     {`"webmail":true,`, `"value":"a@x.example","type":"personal"`, nil},
+		"throw-away":       {`"disposable":true,`, `"value":"a@x.example","type":"personal"`, nil},
+		"no address":       {"", `"value":null,"type":"personal"`, nil},
+		"not an address":   {"", `"value":"n/a","type":"personal"`, nil},
+		"verified":         {"", `"value":"a@x.example","verification":{"status":"valid","date":"2026-11-01"}`, []domain.Contact{{Email: "a@x.example", EmailStatus: domain.EmailSafe}}},
+		"verified once":    {"", `"value":"a@x.example","verification":{"status":"valid","date":"2020-02-01"}`, []domain.Contact{{Email: "a@x.example"}}},
+		"verified, no day": {"", `"value":"a@x.example","verification":{"status":"valid"}`, []domain.Contact{{Email: "a@x.example"}}},
+		"would bounce":     {"", `"value":"a@x.example","verification":{"status":"invalid"}`, []domain.Contact{{Email: "a@x.example", EmailStatus: domain.EmailInvalid}}},
+		"never verified":   {"", `"value":"a@x.example","verification":{"date":null,"status":null}`, []domain.Contact{{Email: "a@x.example"}}},
+		"catch-all":        {`"accept_all":true,`, `"value":"a@x.example","verification":null`, []domain.Contact{{Email: "a@x.example", EmailStatus: domain.EmailRisky}}},
+		"nulls in flags":   {`"accept_all":null,"webmail":null,`, `"value":"a@x.example"`, []domain.Contact{{Email: "a@x.example"}}},
+		"number unread":    {"", `"value":"a@x.example","phone_number":"call us"`, []domain.Contact{{Email: "a@x.example"}}},
+		"handle, not URL":  {"", `"value":"a@x.example","linkedin":"dana"`, []domain.Contact{{Email: "a@x.example"}}},
 	} {
 		c, _ := newClient(t, 200, `{"data":{`+test.head+`"emails":[{`+test.row+`}]}}`)
 		people, _, err := c.FindPeople(t.Context(), "x.example", provider.Query{})

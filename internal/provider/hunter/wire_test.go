@@ -17,6 +17,9 @@ import (
 )
 
 // doer answers from a function and keeps the request.
+// today is when the test's answers come.
+var today = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
 type doer struct {
 	asked  transport.Request
 	answer transport.Response
@@ -25,7 +28,7 @@ type doer struct {
 func (d *doer) Do(_ context.Context, req transport.Request) (*transport.Response, error) {
 	d.asked = req
 	resp := d.answer
-	resp.Provider, resp.Op = "hunter", req.Op
+	resp.Provider, resp.Op, resp.At = "hunter", req.Op, today
 	if err := Classify(req.Op, &resp); err != nil {
 		return nil, err
 	}
@@ -58,7 +61,7 @@ func TestFindEmail(t *testing.T) {
 		want   provider.EmailAnswer
 	}{
 		"found": {200, string(found), provider.EmailAnswer{
-			Found: true, Email: "dana.okafor@acmerobotics.example", Confidence: 0.97, Status: domain.EmailSafe, Usage: hit,
+			Found: true, Email: "dana.okafor@acmerobotics.example", Confidence: 0.97, Usage: hit, // verified 41 days ago
 		}},
 		"not verified": {200, `{"data":{"email":"d@x.example","score":null,"verification":null}}`, provider.EmailAnswer{
 			Found: true, Email: "d@x.example", Usage: hit,
