@@ -32,6 +32,9 @@ var rules = []rule{
 	// Policies: no I/O.
 	{group: "internal/normalize", inside: "fault", outside: unicode + " github.com/mozillazg/go-unidecode github.com/nyaruka/phonenumbers/v2 github.com/biter777/countries golang.org/x/net/idna golang.org/x/net/publicsuffix github.com/nlnwa/whatwg-url/"},
 	{group: "internal/lexical", inside: "fault normalize provider"},
+	{group: "internal/email", inside: "domain normalize", outside: unicode + " golang.org/x/net/idna"},
+	{group: "internal/email/mx", inside: "email"},
+	{group: "internal/email/pattern", inside: "normalize", outside: unicode},
 	{group: "internal/quality", inside: vocab + " normalize"},
 	{group: "internal/dedup", inside: vocab + " normalize", outside: "github.com/agnivade/levenshtein github.com/cespare/xxhash/v2"},
 	{group: "internal/compliance", inside: vocab},
@@ -43,7 +46,7 @@ var rules = []rule{
 	// Outside world: the store, the orchestrator, secrets, providers.
 	{group: "internal/store", inside: vocab + " normalize ratelimit breaker provider/transport", outside: awsSDK + " " + workers + " github.com/fxamacker/cbor/v2"},
 	{group: "internal/orchestrate", inside: "fault", outside: awsSDK},
-	{group: "internal/secrets", inside: "fault", outside: awsSDK},
+	{group: "internal/secrets", inside: "domain fault", outside: awsSDK},
 	{group: "internal/provider/transport", inside: "fault ratelimit breaker", outside: grpc + " google.golang.org/genproto/googleapis/rpc/errdetails"},
 	{group: "internal/provider", inside: vocab + " normalize provider/transport", outside: grpc},
 	{group: "internal/provider/providertest", inside: vocab + " provider provider/transport ratelimit breaker", outside: grpc + " github.com/google/go-cmp/cmp"},
