@@ -23,13 +23,16 @@ const (
 	ScopeWrite = "write"
 )
 
-type teamKey struct{}
-
 // teamOf returns the team of the request's key. Every operation runs behind
 // [server.authenticate], so there is one.
-func teamOf(ctx context.Context) string {
-	team, _ := ctx.Value(teamKey{}).(string)
-	return team
+func teamOf(ctx context.Context) string { return domain.TeamOf(ctx) }
+
+type callerKey struct{}
+
+// callerOf returns the name of the request's key.
+func callerOf(ctx context.Context) string {
+	name, _ := ctx.Value(callerKey{}).(string)
+	return name
 }
 
 // authenticate finds the team behind the request's API key and refuses a write
@@ -57,7 +60,7 @@ func (s *server) authenticate(a huma.API) func(huma.Context, func(huma.Context))
 			s.refuse(a, ctx, fault.New(fault.Forbidden, "api.authenticate", "this API key has no "+scope+" scope; use one that has"))
 			return
 		}
-		next(huma.WithValue(ctx, teamKey{}, k.Team))
+		next(huma.WithContext(ctx, context.WithValue(domain.InTeam(ctx.Context(), k.Team), callerKey{}, k.Name)))
 	}
 }
 

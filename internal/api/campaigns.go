@@ -81,6 +81,8 @@ type CampaignStatus struct {
 	Rows                RowCounts                   `json:"rows"`
 	Spend               SpendStatus                 `json:"spend"`
 	CRM                 map[string]domain.PushTally `json:"crm"`
+	Attempt             int                         `json:"attempt,omitempty" doc:"How often what failed was run again"`
+	Alerts              []Alert                     `json:"alerts" doc:"Shares of the run's cap, and of the team's month, that are spent"`
 }
 
 // Progress counts prospects by how far they came.
@@ -89,6 +91,7 @@ type Progress struct {
 	Enriched   int `json:"enriched"`
 	Qualified  int `json:"qualified"`
 	Converted  int `json:"converted"`
+	Verified   int `json:"verified" doc:"With an address that a verifier found safe"`
 }
 
 // PlatformProgress is how far one source has come.
@@ -109,6 +112,9 @@ type SpendStatus struct {
 	SettledMicroUSD  money.Micro            `json:"settledMicroUsd"`
 	ReservedMicroUSD money.Micro            `json:"reservedMicroUsd"`
 	ByProvider       map[string]money.Micro `json:"byProvider"`
+	// Cache is what answers of earlier runs and other chunks have saved.
+	Cache map[string]domain.CacheTally `json:"cache,omitempty"`
+	UnitCosts
 }
 
 type campaignOutput struct{ Body CampaignStatus }
@@ -171,6 +177,7 @@ func (s *server) registerCampaigns(a huma.API) {
 		return out, nil
 	})
 	s.registerControl(a)
+	s.registerRetry(a)
 }
 
 // CampaignList is a team's campaigns.
@@ -287,7 +294,7 @@ func (s *server) connected(ctx context.Context, c domain.Campaign) error {
 		}
 		if fields[d.SecretFields[0]] == "" {
 			return fault.New(fault.InvalidInput, "api.connected", fmt.Sprintf(
-				"%s is not connected: put {%q:\"...\"} into the secret %s, or leave %s out of the campaign", d.DisplayName, d.SecretFields[0], s.Keys.Name(name), name))
+				"%s is not connected: give your team a key with \"sluice provider connect %s\", put {%q:\"...\"} into the secret %s for all teams, or leave %s out of the campaign", d.DisplayName, name, d.SecretFields[0], s.Keys.Name(name), name))
 		}
 	}
 	plan, err := s.enrichPlan(ctx, c)
@@ -349,13 +356,17 @@ func (s *server) campaignStatus(ctx context.Context, id string) (CampaignStatus,
 	out := CampaignStatus{
 		CampaignID: c.ID, Name: c.Name, ICPID: c.ICPID, Status: string(run.Status), Reason: run.Reason, RunID: run.ID,
 		Progress: Progress{
-			Discovered: totals.Rows.In, Enriched: totals.Enriched, Qualified: totals.Rows.Qualified, Converted: totals.Converted,
+			Discovered: totals.Rows.In, Enriched: totals.Enriched, Qualified: totals.Rows.Qualified, Converted: totals.Converted, Verified: totals.Verified,
 		},
 		Platforms: platforms(c, ledger, totals), StartedAt: run.StartedAt, CRM: totals.CRM,
 		Rows: RowCounts{Counts: totals.Rows, Balanced: totals.Rows.Balanced()},
 		Spend: SpendStatus{
-			CapMicroUSD: ledger.Spend.Cap, SettledMicroUSD: ledger.Spend.Settled, ReservedMicroUSD: ledger.Spend.Reserved(), ByProvider: ledger.Spend.ByProvider,
+			CapMicroUSD: ledger.Spend.Cap, SettledMicroUSD: ledger.Spend.Settled, ReservedMicroUSD: ledger.Spend.Reserved(), ByProvider: ledger.Spend.ByProvider, Cache: totals.Cache, UnitCosts: unitCosts(ledger.Spend.Settled, totals),
 		},
+		Attempt: run.Attempt,
+	}
+	if out.Alerts, err = s.alerts(ctx, ledger.Spend); err != nil {
+		return CampaignStatus{}, err
 	}
 	if out.Spend.CapMicroUSD == 0 { // the plan has not opened the budget yet
 		out.Spend.CapMicroUSD = c.Options.Cap

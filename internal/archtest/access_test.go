@@ -115,6 +115,10 @@ func (s stack) arns() []string {
 	for _, x := range s.Secrets {
 		all = append(all, x.ARN)
 	}
+	if len(s.Secrets) > 0 { // those of teams are made while the stack lives
+		before, _, _ := strings.Cut(s.Secrets[0].ARN, "/providers/")
+		all = append(all, before+"/teams/")
+	}
 	for _, x := range s.Keys {
 		all = append(all, x.ARN)
 	}

@@ -42,9 +42,10 @@ var rules = []rule{
 	{group: "internal/listing", inside: vocab + " normalize dedup quality scoring lexical compliance", outside: unicode},
 	{group: "internal/ratelimit", inside: "fault"},
 	{group: "internal/breaker", inside: "fault"},
+	{group: "internal/health", inside: "fault"},
 
 	// Outside world: the store, the orchestrator, secrets, providers.
-	{group: "internal/store", inside: vocab + " normalize ratelimit breaker provider/transport", outside: awsSDK + " " + workers + " github.com/fxamacker/cbor/v2"},
+	{group: "internal/store", inside: vocab + " normalize ratelimit breaker health provider/transport", outside: awsSDK + " " + workers + " github.com/fxamacker/cbor/v2"},
 	{group: "internal/orchestrate", inside: "fault", outside: awsSDK},
 	{group: "internal/secrets", inside: "domain fault", outside: awsSDK},
 	{group: "internal/provider/transport", inside: "fault ratelimit breaker", outside: grpc + " google.golang.org/genproto/googleapis/rpc/errdetails"},
@@ -58,12 +59,13 @@ var rules = []rule{
 	// Work.
 	{group: "internal/budget", inside: vocab + " store"},
 	{group: "internal/waterfall", inside: vocab + " normalize provider"},
+	{group: "internal/replay", inside: vocab + " budget lexical pipeline/convert pipeline/score provider scoring store task waterfall"},
 	{group: "internal/task", inside: "domain fault", outside: lambda},
 	{group: "internal/pipeline/*", inside: vocab + " budget compliance dedup lexical normalize provider quality scoring store task waterfall", outside: lambda + " " + workers},
 
 	// Doors.
 	{group: "internal/lambdax", inside: "fault", outside: lambda},
-	{group: "internal/api", inside: vocab + " compliance provider scoring store task waterfall", outside: "github.com/danielgtaylor/huma/v2 github.com/danielgtaylor/huma/v2/ " + workers + " " + uuid},
+	{group: "internal/api", inside: vocab + " breaker health pipeline/single ratelimit compliance provider scoring store task waterfall", outside: "github.com/danielgtaylor/huma/v2 github.com/danielgtaylor/huma/v2/ " + workers + " " + uuid},
 	{group: "internal/app", inside: "** !localaws !localaws/** !sandbox !sandbox/** !practice !cli !archtest !provider/providertest", outside: awsSDK + " " + lambda + " " + uuid + " " + grpc},
 	{group: "functions/*", inside: "app"},
 

@@ -67,6 +67,19 @@ func (t Tally) Plus(o Tally) Tally {
 // Half returns the tally with half its weight.
 func (t Tally) Half() Tally { return Tally{t.Asked / 2, t.Found / 2, t.Hits / 2, t.Cost / 2} }
 
+// CacheTally counts the questions that a provider's answers in the cache were
+// looked for, and what those that were there saved.
+type CacheTally struct {
+	Questions int         `json:"questions"`
+	Hits      int         `json:"hits"`
+	Saved     money.Micro `json:"savedMicroUsd"`
+}
+
+// Plus returns the sum of two tallies.
+func (t CacheTally) Plus(o CacheTally) CacheTally {
+	return CacheTally{t.Questions + o.Questions, t.Hits + o.Hits, t.Saved + o.Saved}
+}
+
 // Experience keeps apart when a provider was asked first and when others had
 // found nothing before: those prospects are the harder ones.
 type Experience struct {

@@ -76,13 +76,14 @@ func (r *Row) Confirm(field, source string) {
 
 // Call is one line of a row's enrichment log.
 type Call struct {
-	Provider string      `json:"provider"`
-	Op       string      `json:"op"`              // key of the provider's price table
-	Field    Field       `json:"field,omitempty"` // what it was asked for
-	Outcome  string      `json:"outcome"`         // one of the Call constants, or a fault kind
-	Cost     money.Micro `json:"cost"`
-	TookMS   int64       `json:"tookMs,omitempty"`
-	Cached   bool        `json:"cached,omitempty"`
+	Provider   string      `json:"provider"`
+	Op         string      `json:"op"`              // key of the provider's price table
+	Field      Field       `json:"field,omitempty"` // what it was asked for
+	Outcome    string      `json:"outcome"`         // one of the Call constants, or a fault kind
+	Cost       money.Micro `json:"cost"`
+	Confidence float64     `json:"confidence,omitempty"` // of the address that it brought, 0..1, where the provider says
+	TookMS     int64       `json:"tookMs,omitempty"`
+	Cached     bool        `json:"cached,omitempty"`
 }
 
 // The outcomes of calls that are no faults.

@@ -300,6 +300,11 @@ func PutKey(ctx context.Context, client *secretsmanager.Client, prefix, provider
 	return err
 }
 
+// Enrichers are the simulated providers that enrich or verify.
+func Enrichers() []string {
+	return []string{"apollo", "clearbit", "hunter", "lusha", "neverbounce", "zerobounce", "zoominfo"}
+}
+
 // Start starts the queues' pollers and continues interrupted runs.
 func (w *World) Start() { w.Stack.Start() }
 

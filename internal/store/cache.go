@@ -114,7 +114,7 @@ func (s *Store) answerItem(ctx context.Context, team, question string, answer an
 	}
 	it := key(pk, "CACHE")
 	it["answer"], it["ttl"] = bin(sealed), num(s.opts.Now().Add(life).Unix())
-	return it, nil
+	return it, s.mark(ctx, team, it, answer)
 }
 
 func (s *Store) answerOf(ctx context.Context, team string, it map[string]types.AttributeValue) (answer json.RawMessage, err error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -12,22 +13,24 @@ import (
 )
 
 // Tokens is the memory of providers' access tokens, shared by all workers and
-// sealed under a team's data key.
-type Tokens struct {
-	Store *Store
-	Team  string
-}
+// sealed under the data key of the team whose secret they were asked for with.
+type Tokens struct{ Store *Store }
 
-func (t Tokens) pk(name string) string { return "TOKEN#" + t.Team + "#" + name }
+// deployment is the account to which secrets belong that no team has put. It has
+// a data key as teams have.
+const deployment = "deployment"
+
+func tokenPK(account, name string) string { return "TOKEN#" + account + "#" + name }
 
 // Load implements transport.TokenStore.
-func (t Tokens) Load(ctx context.Context, name string) (transport.Token, error) {
-	s := t.Store
-	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.opts.Control, Key: key(t.pk(name), "TOKEN"), ConsistentRead: aws.Bool(true)})
+func (t Tokens) Load(ctx context.Context, account, name string) (transport.Token, error) {
+	s, account := t.Store, cmp.Or(account, deployment)
+	pk := tokenPK(account, name)
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.opts.Control, Key: key(pk, "TOKEN"), ConsistentRead: aws.Bool(true)})
 	if err != nil || out.Item == nil {
 		return transport.Token{}, failure("store.load_token", err)
 	}
-	plain, err := s.seal.open(ctx, t.Team, t.pk(name), bytesOf(out.Item, "token"))
+	plain, err := s.seal.open(ctx, account, pk, bytesOf(out.Item, "token"))
 	if err != nil {
 		return transport.Token{}, failure("store.load_token", err)
 	}
@@ -36,17 +39,18 @@ func (t Tokens) Load(ctx context.Context, name string) (transport.Token, error) 
 }
 
 // Save implements transport.TokenStore.
-func (t Tokens) Save(ctx context.Context, name string, token transport.Token) error {
-	s := t.Store
+func (t Tokens) Save(ctx context.Context, account, name string, token transport.Token) error {
+	s, account := t.Store, cmp.Or(account, deployment)
+	pk := tokenPK(account, name)
 	plain, err := json.Marshal(token)
 	if err != nil {
 		return failure("store.save_token", err)
 	}
-	sealed, err := s.seal.seal(ctx, t.Team, t.pk(name), plain)
+	sealed, err := s.seal.seal(ctx, account, pk, plain)
 	if err != nil {
 		return failure("store.save_token", err)
 	}
-	it := key(t.pk(name), "TOKEN")
+	it := key(pk, "TOKEN")
 	it["token"], it["version"], it["ttl"] = bin(sealed), num(token.Version), num(s.opts.Now().Add(controlLife).Unix())
 	_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.opts.Control, Item: it,

@@ -41,6 +41,7 @@ type Message struct {
 	Hops     int             `json:"hops,omitempty"`     // times it was sent again to wait
 	Failures int             `json:"failures,omitempty"` // passing failures so far
 	Retry    int             `json:"retry,omitempty"`    // times that the state machine asked before
+	Attempt  int             `json:"attempt,omitempty"`  // at the run that the message is of
 	Queue    string          `json:"queue"`              // URL of the queue it came from, for sending it again
 }
 
@@ -125,6 +126,7 @@ func (w *Worker) one(ctx context.Context, record events.SQSMessage) error {
 	if err := json.Unmarshal([]byte(record.Body), &m); err != nil || m.Run == "" {
 		return fault.New(fault.InvalidInput, "task.decode", "the message is not a task of this system; it will go to the dead-letter queue")
 	}
+	ctx = m.Within(ctx)
 	if paused, err := w.parkIfPaused(ctx, m, record.MessageId); err != nil || paused {
 		return err
 	}
@@ -261,7 +263,7 @@ func (w *Worker) parkIfPaused(ctx context.Context, m Message, id string) (bool, 
 	if err != nil {
 		return false, err
 	}
-	if run.Status.Ended() && m.Token != "" {
+	if m.Token != "" && (run.Status.Ended() || run.Attempt != m.Attempt) {
 		return true, w.Answers.Fail(ctx, m.Token, fault.Conflict, "the run has ended")
 	}
 	if run.Status != domain.RunPaused || m.Token == "" { // a person asked for a push: it is not the run's

@@ -39,6 +39,21 @@ func TestAStepIsDoneOnceAndAnswered(t *testing.T) {
 	})
 }
 
+// Provider keys are found by the team in the context.
+func TestAStepIsDoneInTheNameOfItsTeam(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		team := ""
+		w.handle(t, record(t, message()), func(ctx context.Context) (any, error) {
+			team = domain.TeamOf(ctx)
+			return works(ctx)
+		})
+		if team != "acme" {
+			t.Errorf("the step is done for team %q, want that of the message", team)
+		}
+	})
+}
+
 func TestAMessageNobodyWaitsForIsWorkedOn(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {

@@ -124,13 +124,18 @@ func (s Stats) estimate(d provider.Definition, field domain.Field, keys []string
 // verified, at the price check.
 func (e estimate) perHit(check float64) float64 { return (e.cost + e.found*check) / max(e.hit, 1e-6) }
 
-// exploreShare of the prospects of a segment is asked in another order.
+// exploreShare of the chunks ask in another order. Whole chunks, since one
+// prospect out of order would cost all others a turn.
 const exploreShare = 0.04
 
-// explores decides it by the prospect, so that every attempt decides the same.
-func explores(id string, field domain.Field) bool {
+// Explores reports whether a chunk is one of those, by its first row, so that
+// every attempt decides the same.
+func Explores(rows []domain.Row) bool {
+	if len(rows) == 0 {
+		return false
+	}
 	h := fnv.New64a()
-	_, _ = io.WriteString(h, string(field)+"/"+id) // a hash never fails
+	_, _ = io.WriteString(h, "explore/"+rows[0].Prospect.ID) // a hash never fails
 	x := h.Sum64()
 	x ^= x >> 32
 	return float64(x%10_000) < exploreShare*10_000
@@ -257,4 +262,10 @@ func (s Stats) Expect(field domain.Field, order []string, segment Segment) (cost
 		}
 	}
 	return cost, 1 - missing
+}
+
+// Price returns what one question to a provider for a field is expected to cost
+// about a prospect of the segment. first says that nobody was asked before.
+func (s Stats) Price(name string, field domain.Field, segment Segment, first bool) money.Micro {
+	return money.Micro(s.estimate(s.Providers[name], field, segment.keys(), first).cost + 0.5)
 }

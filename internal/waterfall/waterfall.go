@@ -15,6 +15,8 @@ type Waterfall struct {
 	Providers map[string]provider.Definition
 	// Out are providers that are of no use to the chunk any more, and why.
 	Out map[string]string
+	// Explore: the chunk asks the providers first about which least is known.
+	Explore bool
 }
 
 // New returns the waterfall of a run's plan. out may be changed later.
@@ -160,7 +162,7 @@ func (w *Waterfall) order(row *domain.Row, field domain.Field) []string {
 	learned := w.Plan.Orders[field]
 	for _, key := range SegmentOf(row.Prospect).keys() {
 		if o, ok := learned[key]; ok {
-			if o.Explore != "" && explores(row.Prospect.ID, field) {
+			if o.Explore != "" && w.Explore {
 				return slices.Concat([]string{o.Explore}, without(o.Providers, o.Explore))
 			}
 			return o.Providers

@@ -235,7 +235,7 @@ func TestExpectationsComeTrue(t *testing.T) {
 }
 
 // A provider that was good elsewhere is tried first where nothing is known, and
-// a few prospects try another.
+// a few chunks try another.
 func TestSegmentsLearnFromWiderOnesAndExplore(t *testing.T) {
 	t.Parallel()
 	names, all := market(finder("cheap", 10_000), finder("dear", 30_000), finder("other", 20_000))
@@ -266,6 +266,7 @@ func TestSegmentsLearnFromWiderOnesAndExplore(t *testing.T) {
 		count := map[string]int{}
 		for n := range 5_000 {
 			r := row(country, n)
+			w.Explore = waterfall.Explores([]domain.Row{r})
 			step, _ := w.Next(&r)
 			count[step.Provider]++
 		}

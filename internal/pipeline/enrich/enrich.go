@@ -63,6 +63,7 @@ type Store interface {
 	Suppression(ctx context.Context, team string) (*store.Suppression, error)
 	Suppress(ctx context.Context, team, value string) error
 	ClaimProspect(ctx context.Context, ref domain.Ref, prospectID string) (store.Claim, error)
+	PutRecord(ctx context.Context, ref domain.Ref, step string, record any) error
 }
 
 // Source is one provider of the waterfall. The adapter has the interfaces of
@@ -79,6 +80,7 @@ type Stage struct {
 	Sources map[string]Source
 	Log     *slog.Logger
 	Now     func() time.Time
+	Memory  *Memory // of this process; nil: none
 }
 
 // Output is what the state machine is told.
@@ -86,6 +88,9 @@ type Output struct {
 	Doc     string      `json:"doc"`  // key of the rows after this step
 	Next    string      `json:"next"` // provider that is asked next; "" for none
 	Skipped []task.Skip `json:"skipped"`
+	// Cache is what looking into the cache first has saved; the run's totals take it
+	// from the ledger.
+	Cache domain.CacheTally `json:"cache"`
 }
 
 // Step names the step in the ledger. One provider may be asked several times
@@ -117,11 +122,15 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	c := &chunk{
 		Stage: s, ref: job.Ref, name: job.Provider, source: source, rows: rows, query: profile.Query, list: list,
 		last: job.Last, patient: job.Hops < patience, plan: waterfall.New(profile.Enrich, s.definitions(), out),
-		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, held: map[string]string{},
+		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, holders: waterfall.Holders{}, used: waterfall.Record{Provider: job.Provider},
 		known: map[string]json.RawMessage{}, waiting: map[string]bool{},
 	}
+	c.plan.Explore = waterfall.Explores(rows)
 	if err := c.run(ctx); err != nil {
 		return nil, late(ctx, err)
+	}
+	if err := c.putRecord(ctx, Step(job.Message)); err != nil {
+		return nil, err
 	}
 	doc := store.StepKey(job.Run, job.Chunk, Step(job.Message))
 	if err := s.Store.PutRows(ctx, job.Team, doc, c.rows); err != nil {
@@ -131,7 +140,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if c.skipped != nil {
 		skipped = append(skipped, task.Skip{Provider: job.Provider, Error: string(fault.KindOf(c.skipped))})
 	}
-	return Output{Doc: doc, Next: c.plan.Busiest(c.rows), Skipped: skipped}, nil
+	return Output{Doc: doc, Next: c.plan.Busiest(c.rows), Skipped: skipped, Cache: c.tally}, nil
 }
 
 // late is the error of an attempt whose time is over: no failure, for what was
@@ -165,10 +174,12 @@ type chunk struct {
 	last    bool // there is no further attempt if the provider stays unavailable
 	patient bool // it may come again for answers that take their time
 
-	begun   bool                       // questions may have been asked before this attempt
-	bought  map[string]money.Micro     // cost of cached answers by the reservation they were bought under
-	prepaid map[string]bool            // questions that a settled reservation paid for
-	held    map[string]string          // prospect by the person whom it claimed
+	begun   bool                   // questions may have been asked before this attempt
+	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
+	prepaid map[string]bool        // questions that a settled reservation paid for
+	holders waterfall.Holders      // of the people found
+	used    waterfall.Record       // what the rows were given
+	tally   domain.CacheTally
 	known   map[string]json.RawMessage // answers that came while this attempt was about to ask
 	waiting map[string]bool            // questions that are being answered, by the provider or for another worker
 	skipped error                      // why the provider is of no use for the rest of the chunk
@@ -193,7 +204,7 @@ func (c *chunk) run(ctx context.Context) error {
 		}
 	}
 	for i := range c.rows {
-		if err := c.suppress(&c.rows[i]); err != nil {
+		if err := c.suppress(i); err != nil {
 			return err
 		}
 	}
@@ -213,7 +224,7 @@ func (c *chunk) run(ctx context.Context) error {
 			made++
 		}
 		if c.skipped != nil {
-			c.markSkipped()
+			c.plan.GiveUp(c.rows, c.name, string(fault.KindOf(c.skipped)))
 			return nil
 		}
 		if err := c.replay(ctx); err != nil {
@@ -235,7 +246,13 @@ func (c *chunk) end() error {
 // part: the error is then CapReached, after that part was bought.
 func (c *chunk) buy(ctx context.Context, made int, questions []question) error {
 	r, capErr := c.reserve(ctx, budget.ID(c.ref, c.name, made), questions)
+	var noMoney error
+	if c.ref.Campaign == store.JobCampaign && fault.Is(capErr, fault.CapReached) {
+		// Nobody raises the cap of a job that is no run: it goes on without.
+		noMoney, capErr = capErr, nil
+	}
 	if len(r.Questions) == 0 {
+		c.skipped = noMoney
 		return errors.Join(capErr, c.release(ctx, questions, nil))
 	}
 	w := &wave{chunk: c, order: c.ref.Run + "/" + r.ID, questions: questions[:len(r.Questions)/store.QuestionSize]}
@@ -257,6 +274,7 @@ func (c *chunk) buy(ctx context.Context, made int, questions []question) error {
 		c.skipped, askErr = askErr, nil
 	}
 	if askErr == nil && c.skipped == nil {
+		c.skipped = noMoney
 		return capErr // the rest of the chunk waits for money
 	}
 	return askErr
@@ -284,26 +302,16 @@ func (c *chunk) reserve(ctx context.Context, id string, questions []question) (s
 	return store.Reservation{}, capErr
 }
 
-// markSkipped names in each row that still waits for this provider why it gave
-// nothing.
-func (c *chunk) markSkipped() {
-	kind := string(fault.KindOf(c.skipped))
-	for i := range c.rows {
-		if step, more := c.plan.Next(&c.rows[i]); more && step.Provider == c.name {
-			miss(&c.rows[i], step.Field, c.name+": "+kind)
-		}
-	}
-	c.plan.Out[c.name] = kind
-}
-
 // suppress takes a row out before anything is paid for it.
-func (c *chunk) suppress(row *domain.Row) error {
+func (c *chunk) suppress(i int) error {
+	row := &c.rows[i]
 	if row.State != domain.InWork {
 		return nil
 	}
 	has, err := c.list.HasAny(row.Prospect)
 	if has {
-		row.State, row.Reason = domain.Suppressed, "on the team's do-not-contact list"
+		waterfall.Suppress(row)
+		c.recordSuppressed(i)
 	}
 	return err
 }

@@ -12,9 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/messageai/sluice/internal/budget"
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // leaseWait is after how long a chunk looks again for an answer that another
@@ -109,6 +111,7 @@ func (c *chunk) keep(ctx context.Context, q question, a answer) (answer, error) 
 	if a.Failed == fault.Unavailable {
 		life = unavailableLife
 	}
+	a.subjects = waterfall.Subjects(c.name, q.about, a.Answer)
 	if q.leased {
 		return a, c.Store.PutAnswer(ctx, c.ref.Team, q.key, a, life)
 	}
@@ -142,6 +145,7 @@ func (c *chunk) keep(ctx context.Context, q question, a answer) (answer, error) 
 	if first.Order != "" {
 		both.Also[first.Order] += first.Cost
 	}
+	both.subjects = waterfall.Subjects(c.name, q.about, both.Answer)
 	return both, c.Store.PutAnswer(ctx, c.ref.Team, q.key, both, life)
 }
 
@@ -149,30 +153,15 @@ func (c *chunk) keep(ctx context.Context, q question, a answer) (answer, error) 
 // question that was never answered.
 func (c *chunk) replay(ctx context.Context) error {
 	for {
-		var names []string
 		waiting := c.waitingRows()
-		for _, key := range waiting.order {
-			if _, known := c.known[key]; !known {
-				names = append(names, key)
-			}
-		}
-		found, err := c.Store.Answers(ctx, c.ref.Team, names, c.begun)
+		found, err := c.lookUp(ctx, waiting)
 		if err != nil {
 			return err
 		}
-		maps.Copy(found, c.known)
-		clear(c.known)
 		progress := false
-		for _, key := range waiting.order {
-			raw, ok := found[key]
+		for _, key := range waiting.Keys {
+			a, ok := found[key]
 			if !ok {
-				continue
-			}
-			var a answer
-			if err := json.Unmarshal(raw, &a); err != nil {
-				return fault.Wrap(fault.Internal, "enrich.replay", err)
-			}
-			if a.Asking != "" {
 				continue
 			}
 			progress = true
@@ -180,11 +169,8 @@ func (c *chunk) replay(ctx context.Context) error {
 			for order, cost := range a.Also {
 				c.bought[order] += cost
 			}
-			a.Cost, a.Cached, a.TookMS = 0, true, 0
-			for _, i := range waiting.rows[key] {
-				if err := c.apply(ctx, &c.rows[i], a); err != nil {
-					return err
-				}
+			if err := c.give(ctx, c.question(waiting, key), waiting.Rows[key], a, a.Again()); err != nil {
+				return err
 			}
 		}
 		if !progress {
@@ -193,32 +179,55 @@ func (c *chunk) replay(ctx context.Context) error {
 	}
 }
 
-// agenda is the questions that rows wait for, in the order of the rows.
-type agenda struct {
-	order []string         // keys
-	rows  map[string][]int // by key
-	ops   map[string]string
+// lookUp returns the answers that are there, in this process or in the cache.
+func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[string]answer, error) {
+	found := map[string]answer{}
+	raws := map[string]json.RawMessage{}
+	var names []string
+	for _, key := range waiting.Keys {
+		if raw, known := c.known[key]; known {
+			raws[key] = raw
+		} else if a, known := c.remembered(key, waiting.Ops[key]); known {
+			found[key] = a
+		} else {
+			names = append(names, key)
+		}
+	}
+	clear(c.known)
+	cached, err := c.Store.Answers(ctx, c.ref.Team, names, c.begun)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(raws, cached)
+	for key, raw := range raws {
+		var a answer
+		if err := json.Unmarshal(raw, &a); err != nil {
+			return nil, fault.Wrap(fault.Internal, "enrich.look_up", err)
+		}
+		if a.Asking != "" {
+			continue
+		}
+		found[key] = a
+		c.remember(key, waiting.Ops[key], a)
+	}
+	return found, nil
 }
 
 // waitingRows are the rows whose next question goes to this provider, without
 // those whose answer is being worked on.
-func (c *chunk) waitingRows() agenda {
-	out := agenda{rows: map[string][]int{}, ops: map[string]string{}}
-	for i := range c.rows {
-		step, more := c.plan.Next(&c.rows[i])
-		if !more || step.Provider != c.name {
-			continue
+func (c *chunk) waitingRows() waterfall.Agenda {
+	return c.plan.Waiting(c.rows, c.name, func(op string, p domain.Prospect) string {
+		if key := c.key(op, p); !c.waiting[key] {
+			return key
 		}
-		key := c.key(step.Op, c.rows[i].Prospect)
-		if c.waiting[key] {
-			continue
-		}
-		if len(out.rows[key]) == 0 {
-			out.order, out.ops[key] = append(out.order, key), step.Op
-		}
-		out.rows[key] = append(out.rows[key], i)
-	}
-	return out
+		return ""
+	})
+}
+
+// question is the one of this name that rows wait for.
+func (c *chunk) question(waiting waterfall.Agenda, key string) question {
+	op := waiting.Ops[key]
+	return question{op: op, key: key, price: c.source.Definition.Prices.Operations[op], about: c.rows[waiting.Rows[key][0]].Prospect}
 }
 
 // wave returns the questions to ask now: all of one kind, each once.
@@ -226,10 +235,9 @@ func (c *chunk) wave() []question {
 	waiting := c.waitingRows()
 	for _, op := range kinds() {
 		var questions []question
-		for _, key := range waiting.order {
-			if waiting.ops[key] == op {
-				about := c.rows[waiting.rows[key][0]].Prospect
-				questions = append(questions, question{op: op, key: key, price: c.source.Definition.Prices.Operations[op], about: about})
+		for _, key := range waiting.Keys {
+			if waiting.Ops[key] == op {
+				questions = append(questions, c.question(waiting, key))
 			}
 		}
 		if len(questions) > 0 {
@@ -271,9 +279,14 @@ func (c *chunk) settleLost(ctx context.Context, left store.Reservation) error {
 			continue
 		}
 		q.leased = !c.exclusive(q.op, q.about)
-		if _, err := c.keep(ctx, q, answer{Unclear: true, Cost: cost, Order: order}); err != nil {
+		lostAnswer := unclear(cost)
+		lostAnswer.Order, lostAnswer.At = order, c.Now().Unix()
+		if _, err := c.keep(ctx, q, lostAnswer); err != nil {
 			return err
 		}
+	}
+	if left.Presumed { // by now the cache may have forgotten some of its answers
+		spent = left.Max
 	}
 	if err := c.Budget.Ledger.Settle(ctx, c.ref, left, min(spent, left.Max)); err != nil {
 		return err
@@ -285,9 +298,8 @@ func (c *chunk) settleLost(ctx context.Context, left store.Reservation) error {
 func (c *chunk) unanswered() []question {
 	waiting := c.waitingRows()
 	var out []question
-	for _, key := range waiting.order {
-		op := waiting.ops[key]
-		out = append(out, question{op: op, key: key, price: c.source.Definition.Prices.Operations[op], about: c.rows[waiting.rows[key][0]].Prospect})
+	for _, key := range waiting.Keys {
+		out = append(out, c.question(waiting, key))
 	}
 	return out
 }

@@ -3,16 +3,13 @@ package enrich
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
-	"github.com/messageai/sluice/internal/normalize"
 	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // question is one thing to ask the provider, about one row or several that
@@ -27,22 +24,29 @@ type question struct {
 
 // answer is what the cache keeps of a provider's answer.
 type answer struct {
-	Found    bool               `json:"found,omitempty"`
-	Prospect *domain.Prospect   `json:"prospect,omitempty"`
-	Origin   *domain.Provenance `json:"origin,omitempty"` // of every field of Prospect that names no other
-	Status   domain.EmailStatus `json:"status,omitempty"` // a verifier's verdict
-	Cost     money.Micro        `json:"cost,omitempty"`
-	Unclear  bool               `json:"unclear,omitempty"` // may have been charged, the answer was lost
-	Blocked  bool               `json:"blocked,omitempty"` // the person asked not to be processed
-	Failed   fault.Kind         `json:"failed,omitempty"`  // the provider cannot answer this
-	Order    string             `json:"order,omitempty"`   // reservation that it was bought under
+	waterfall.Answer
+	At    int64  `json:"at,omitempty"`    // when it was bought, in seconds since 1970
+	Order string `json:"order,omitempty"` // reservation that it was bought under
 	// Also is what others paid for the same answer, by reservation: chunks that
 	// asked at the same moment.
 	Also map[string]money.Micro `json:"also,omitempty"`
 	// Asking is the chunk that asks this at the moment: not an answer yet.
 	Asking string `json:"asking,omitempty"`
-	TookMS int64  `json:"-"`
-	Cached bool   `json:"-"`
+
+	subjects []string
+}
+
+// Subjects tells the store by whom the answer can be found again.
+func (a answer) Subjects() []string { return a.subjects }
+
+// failed is the answer of a provider that cannot answer.
+func failed(kind fault.Kind, cost money.Micro) answer {
+	return answer{Answer: waterfall.Answer{Failed: kind, Cost: cost}}
+}
+
+// unclear is the answer that was lost after it may have been charged.
+func unclear(cost money.Micro) answer {
+	return answer{Answer: waterfall.Answer{Unclear: true, Cost: cost}}
 }
 
 // ask puts questions of one kind to the provider, in one call. It returns one
@@ -96,7 +100,7 @@ func unpack(got []provider.Answer, err error) ([]answer, []error, error) {
 	}
 	answers, errs := make([]answer, len(got)), make([]error, len(got))
 	for i, a := range got {
-		answers[i], errs[i] = answer{Found: a.Found, Cost: a.Usage.Cost}, a.Err
+		answers[i], errs[i] = answer{Answer: waterfall.Answer{Found: a.Found, Cost: a.Usage.Cost}}, a.Err
 		if a.Found {
 			answers[i].Prospect = &a.Prospect
 		}
@@ -110,7 +114,7 @@ func (c *chunk) findPeople(ctx context.Context, adapter any, p domain.Prospect) 
 		return nil, nil, fault.New(fault.Internal, "enrich.ask", "a provider declares what it cannot do")
 	}
 	people, usage, err := finder.FindPeople(ctx, p.Company.Domain, provider.Query{Titles: c.query.Titles})
-	a := answer{Cost: usage.Cost}
+	a := answer{Answer: waterfall.Answer{Cost: usage.Cost}}
 	if len(people) > 0 {
 		a.Found, a.Prospect = true, &people[0]
 	}
@@ -123,7 +127,7 @@ func (c *chunk) findEmail(ctx context.Context, adapter any, p domain.Prospect) (
 		return nil, nil, fault.New(fault.Internal, "enrich.ask", "a provider declares what it cannot do")
 	}
 	got, err := finder.FindEmail(ctx, provider.EmailQuery{FirstName: p.Person.FirstName, LastName: p.Person.LastName, Domain: p.Company.Domain})
-	a := answer{Found: got.Found, Cost: got.Usage.Cost}
+	a := answer{Answer: waterfall.Answer{Found: got.Found, Cost: got.Usage.Cost, Confidence: got.Confidence}}
 	if got.Found {
 		a.Prospect = &domain.Prospect{SeenAt: c.Now().UTC(), Contact: domain.Contact{Email: got.Email, EmailStatus: got.Status}}
 	}
@@ -148,56 +152,20 @@ func (c *chunk) verify(ctx context.Context, adapter any, about []domain.Prospect
 	}
 	answers, errs := make([]answer, len(verdicts)), make([]error, len(verdicts))
 	for i, v := range verdicts {
-		answers[i], errs[i] = answer{Found: v.Err == nil, Status: v.Status, Cost: v.Usage.Cost}, v.Err
+		answers[i], errs[i] = answer{Answer: waterfall.Answer{Found: v.Err == nil, Status: v.Status, Cost: v.Usage.Cost}}, v.Err
 	}
 	return answers, errs, nil
 }
 
 // key names a question in the team's cache, by the identity that the provider
-// knows the prospect by: the same person asked for in the same way has the
-// same name, however they are spelled.
+// knows the prospect by.
 func (c *chunk) key(op string, p domain.Prospect) string {
 	d := c.source.Definition
-	by := d.Identity(op, p)
-	identity := []string{string(by)}
-	switch by {
-	case provider.ByID:
-		identity = append(identity, d.ID(p))
-	case provider.ByEmail:
-		identity = append(identity, strings.ToLower(p.Contact.Email))
-	case provider.ByProfile:
-		slug, _ := normalize.LinkedInSlug(p.Person.ProfileURL)
-		identity = append(identity, slug)
-	case provider.ByNameAtDomain:
-		identity = append(identity, spelling(p.Person.FirstName), spelling(p.Person.LastName), strings.ToLower(p.Company.Domain))
-	case provider.ByNameAtCompany:
-		identity = append(identity, spelling(p.Person.FirstName), spelling(p.Person.LastName), normalize.CompanyKey(p.Company.Name))
-	case provider.ByDomain:
-		identity = append(identity, strings.ToLower(p.Company.Domain))
-	case provider.ByCompanyName:
-		identity = append(identity, normalize.CompanyKey(p.Company.Name))
-	}
-	if op == provider.OpFindPeople {
-		titles := slices.Clone(c.query.Titles)
-		slices.Sort(titles)
-		identity = append(identity, strings.Join(titles, "|"))
-	}
-	return budget.Question(d.Name, op, identity...)
+	return budget.Question(d.Name, op, waterfall.Identity(d, op, p, c.query.Titles)...)
 }
 
 // exclusive reports that nobody else can be asking the same: the question names
 // the prospect by the id under which this run has claimed it.
 func (c *chunk) exclusive(op string, p domain.Prospect) bool {
 	return p.Source == c.name && c.source.Definition.Identity(op, p) == provider.ByID
-}
-
-// spelling is what spellings of one name have in common: accents and case do not
-// tell people apart. Scripts whose names only sound alike in Latin letters stay.
-func spelling(name string) string {
-	for _, r := range name {
-		if unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) {
-			return strings.ToLower(name)
-		}
-	}
-	return normalize.Fold(name)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // kinds of questions in the order in which a provider's waves ask them.
@@ -128,8 +129,8 @@ func (w *wave) call(ctx context.Context, from, to int) result {
 		if !ok {
 			continue
 		}
-		a.TookMS, a.Order = took, w.order
-		a.shareOrigin()
+		a.TookMS, a.Order, a.At = took, w.order, w.Now().Unix()
+		a.ShareOrigin()
 		if w.prepaid[questions[i].key] {
 			a.Cost = 0
 		}
@@ -160,11 +161,11 @@ func (w *wave) judge(r *result, q question, a answer, err error) (answer, bool) 
 		return a, true
 	case fault.Unclear, fault.BadResponse:
 		// An answer that cannot be read may have been charged like any other.
-		return answer{Unclear: true, Cost: q.price.Max()}, true
+		return unclear(q.price.Max()), true
 	case fault.NotFound, fault.InvalidInput:
-		return answer{Failed: kind, Cost: a.Cost}, true
+		return failed(kind, a.Cost), true
 	case fault.Blocked:
-		return answer{Blocked: true, Cost: a.Cost}, true
+		return answer{Answer: waterfall.Answer{Blocked: true, Cost: a.Cost}}, true
 	case fault.QuotaExhausted, fault.Unauthenticated, fault.Forbidden:
 		r.skipped = err
 		return answer{}, false
@@ -173,7 +174,7 @@ func (w *wave) judge(r *result, q question, a answer, err error) (answer, bool) 
 		case wait <= 0:
 		case q.op == provider.OpVerifyEmail && wait > rowWait, !w.patient:
 			// A chunk does not wait for one row's mail server; a later run asks again.
-			return answer{Failed: kind, Cost: a.Cost}, true
+			return failed(kind, a.Cost), true
 		default:
 			r.waiting = append(r.waiting, q.key)
 			r.wait = max(r.wait, wait)

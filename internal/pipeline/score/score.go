@@ -11,7 +11,6 @@ package score
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/messageai/sluice/internal/budget"
@@ -19,7 +18,6 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
-	"github.com/messageai/sluice/internal/quality"
 	"github.com/messageai/sluice/internal/scoring"
 	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
@@ -87,7 +85,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	step := store.StepPrescored
 	switch in.Phase {
 	case Prescore:
-		s.prescore(rows, profile, thresholds)
+		First(rows, profile, thresholds, s.Now())
 	case Score:
 		step = store.StepScored
 		if err := s.score(ctx, in, rows, run, profile, thresholds); err != nil {
@@ -99,29 +97,11 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	doc := store.StepKey(in.Run, in.Chunk, step)
 	out := Output{Doc: doc}
 	if in.Phase == Prescore {
-		out.Next = waterfall.New(run.Enrich, s.Enrichers, nil).Busiest(rows)
+		w := waterfall.New(run.Enrich, s.Enrichers, nil)
+		w.Explore = waterfall.Explores(rows)
+		out.Next = w.Busiest(rows)
 	}
 	return out, s.Store.PutRows(ctx, in.Team, doc, rows)
-}
-
-// prescore rejects what cannot reach review and puts the rest in work.
-func (s *Stage) prescore(rows []domain.Row, profile *scoring.Profile, t domain.Thresholds) {
-	now := s.Now().UTC()
-	for i := range rows {
-		row := &rows[i]
-		if row.State != domain.Queued {
-			continue
-		}
-		receipt := scoring.Score(row.Prospect, profile, scoring.Semantic{}, now)
-		row.Prescore = &receipt
-		row.State = domain.InWork
-		if scoring.Hopeless(receipt, t) {
-			row.State, row.Score = domain.Rejected, &receipt
-			row.Reason = "cannot reach review even if everything unknown turned out perfect"
-			q := quality.Score(row.Prospect, now)
-			row.Quality = &q
-		}
-	}
 }
 
 func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run domain.RunProfile, profile *scoring.Profile, t domain.Thresholds) error {
@@ -129,40 +109,9 @@ func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run doma
 	if err != nil {
 		return err
 	}
-	now := s.Now().UTC()
-	for i := range rows {
-		row := &rows[i]
-		if row.State != domain.InWork {
-			continue
-		}
-		receipt := scoring.Score(row.Prospect, profile, seen[i], now)
-		row.Score = &receipt
-		q := quality.Score(row.Prospect, now)
-		row.Quality = &q
-		row.State, row.Reason = scoring.Decide(row.Prospect, receipt, t)
-		if row.Reason == "" { // then something is known
-			row.Reason = scoring.Reasons(receipt)[0]
-		}
-		if row.State == domain.Qualified && noMailbox(row) {
-			row.State, row.Reason = domain.Review, "fits, but the work address does not exist: the person may have left"
-		}
-		for _, sk := range in.Skipped {
-			if row.Missing == nil {
-				row.Missing = map[string]string{}
-			}
-			if _, known := row.Missing["email"]; !known && row.Prospect.Contact.Email == "" {
-				row.Missing["email"] = sk.Provider + ": " + sk.Error
-			}
-		}
-	}
+	Final(rows, seen, profile, t, in.Skipped, s.Now())
 	s.keep(ctx, in.Ref, rows, vectors)
 	return nil
-}
-
-// noMailbox reports that the only addresses known of a person would bounce.
-func noMailbox(row *domain.Row) bool {
-	c := row.Prospect.Contact
-	return c.EmailStatus == domain.EmailInvalid || c.Email == "" && slices.ContainsFunc(row.Others, func(o domain.Other) bool { return o.Refused })
 }
 
 // keep puts the vectors of what was scored into the team's namespace of the

@@ -73,8 +73,8 @@ func play(t *testing.T, seed uint64, faults upstream.Faults) *practice {
 	}
 	client, err := transport.New(transport.Options{
 		Name: d.Name, BaseURL: d.BaseURL, Auth: d.Auth, SecretFields: d.SecretFields, Classify: apollo.Classify, Groups: groups,
-		Secret: func(context.Context, bool) (map[string]string, error) {
-			return map[string]string{"apiKey": practiceKey}, nil
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"apiKey": practiceKey}}, nil
 		},
 		RoundTripper: front, Limiter: ratelimit.New(&slots{next: map[string]time.Time{}}, ratelimit.Options{}),
 	})

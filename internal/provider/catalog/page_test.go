@@ -52,8 +52,8 @@ func page(t *testing.T) []byte {
 	b.WriteString("<!-- Generated from the definitions in internal/provider; run `go generate ./internal/provider/catalog`. -->\n\n")
 	b.WriteString("# Providers\n\n")
 	b.WriteString("What each provider can do, costs and allows, as its adapter declares it. Prices and quotas carry the day on which they\n")
-	b.WriteString("were read: check them against your own plan. Put a key with `{\"apiKey\":\"...\"}` into the secret of the provider; `dev` is\n")
-	b.WriteString("the stage. The variable overrides where calls go, for a proxy or a simulator.\n\n")
+	b.WriteString("were read: check them against your own plan. A team gives its key with `sluice provider connect NAME`;\n")
+	b.WriteString("for teams without one the provider's secret holds a key, as `{\"apiKey\":\"...\"}`; `dev` is the stage. The variable overrides\nwhere calls go, for a proxy or a simulator.\n\n")
 	b.WriteString("| Provider | Can | Status | Secret | Base URL, override |\n|---|---|---|---|---|\n")
 	for _, e := range catalog.All() {
 		d := e.Definition

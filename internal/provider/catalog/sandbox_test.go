@@ -80,12 +80,12 @@ func connect(t *testing.T, s *sandbox.Sandbox) *adapters {
 		}
 		client, err := transport.New(transport.Options{
 			Name: d.Name, BaseURL: d.BaseURL, Hosts: d.Hosts, Auth: d.Auth, SecretFields: d.SecretFields, Classify: e.Classify, Groups: groups,
-			Secret: func(context.Context, bool) (map[string]string, error) {
+			Secret: func(context.Context, bool) (transport.Secret, error) {
 				secret := map[string]string{}
 				for _, field := range d.SecretFields {
 					secret[field] = s.Key(d.Name)
 				}
-				return secret, nil
+				return transport.Secret{Fields: secret}, nil
 			},
 			RoundTripper: s.RoundTripper(), Limiter: limiter,
 		})

@@ -90,8 +90,8 @@ func newWorld(t *testing.T, settings provider.Settings, faults upstream.Faults, 
 	}
 	client, err := transport.New(transport.Options{
 		Name: d.Name, BaseURL: d.BaseURL, Hosts: d.Hosts, Auth: d.Auth, SecretFields: d.SecretFields, Classify: clearbit.Classify, Groups: groups,
-		Secret: func(context.Context, bool) (map[string]string, error) {
-			return map[string]string{"apiKey": "right"}, nil
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"apiKey": "right"}}, nil
 		},
 		RoundTripper: hosts{front}, Limiter: ratelimit.New(&slots{next: map[string]time.Time{}}, ratelimit.Options{}),
 	})

@@ -75,8 +75,8 @@ func start(t *testing.T, o simulator.Options, faults upstream.Faults) *world {
 	}
 	client, err := transport.New(transport.Options{
 		Name: d.Name, BaseURL: d.BaseURL, Auth: d.Auth, SecretFields: d.SecretFields, Classify: lusha.Classify, Groups: groups,
-		Secret: func(context.Context, bool) (map[string]string, error) {
-			return map[string]string{"apiKey": "right"}, nil
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"apiKey": "right"}}, nil
 		},
 		RoundTripper: w.front, Limiter: ratelimit.New(&slots{next: map[string]time.Time{}}, ratelimit.Options{}),
 	})

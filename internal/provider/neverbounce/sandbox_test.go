@@ -76,11 +76,11 @@ func connect(t *testing.T, o simulated.Options) *world {
 	}
 	client, err := transport.New(transport.Options{
 		Name: d.Name, BaseURL: d.BaseURL, Auth: d.Auth, SecretFields: d.SecretFields, Classify: neverbounce.Classify, Groups: groups,
-		Secret: func(context.Context, bool) (map[string]string, error) {
-			return map[string]string{"apiKey": "a key"}, nil
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"apiKey": "a key"}}, nil
 		},
 		RoundTripper: w.front, Limiter: ratelimit.New(&slots{next: map[string]time.Time{}}, ratelimit.Options{}),
-		Observe: func(e transport.Event) {
+		Observe: func(_ context.Context, e transport.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.kinds[e.Kind]++

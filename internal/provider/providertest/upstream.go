@@ -136,10 +136,10 @@ func newRig(t *testing.T, c Case, call Call, apiKey string, reply func(*http.Req
 	client, err := transport.New(transport.Options{
 		Name: c.Definition.Name, BaseURL: c.Definition.BaseURL, Hosts: c.Definition.Hosts, Auth: c.Definition.Auth,
 		SecretFields: c.Definition.SecretFields, SecretName: secretName,
-		Secret:       func(context.Context, bool) (map[string]string, error) { return secret, nil },
+		Secret:       func(context.Context, bool) (transport.Secret, error) { return transport.Secret{Fields: secret}, nil },
 		RoundTripper: r.up, Classify: c.Classify, Timeout: timeout,
 		Logger: slog.New(slog.NewJSONHandler(&lockedWriter{mu: &mu, to: r.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Observe: func(e transport.Event) {
+		Observe: func(_ context.Context, e transport.Event) {
 			mu.Lock()
 			defer mu.Unlock()
 			r.events = append(r.events, e)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/messageai/sluice/internal/breaker"
+	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/ratelimit"
 )
 
@@ -24,25 +25,28 @@ type Options struct {
 	Auth         Auth
 	SecretFields []string // keys of the secret; the first is the API key
 	SecretName   string   // where a person puts the key, for messages
-	// Secret returns the fields of the secret, empty if there is none yet.
-	// refresh asks for the newest value, past any cache.
-	Secret func(ctx context.Context, refresh bool) (map[string]string, error)
+	// Secret returns the secret that a call is made with; the context tells for
+	// whom the call is. It is asked again right before a request leaves, so it
+	// must be cheap. refresh asks for the newest value, past any cache.
+	Secret func(ctx context.Context, refresh bool) (Secret, error)
 	Tokens TokenStore // where workers share access tokens; nil: each process has its own
 
-	Account string  // whose quota it is; part of limiter and breaker keys
-	Groups  []Group // operations in no group are not limited
+	Groups []Group // operations in no group are not limited
 
 	RoundTripper http.RoundTripper  // nil: a pool of connections of its own
 	Limiter      *ratelimit.Limiter // nil: no limit
 	Breaker      *breaker.Breaker   // nil: none
 	Classify     Classify           // nil: DefaultClassify
 
-	BodyCap int64         // longest body in bytes; zero: 8 MiB
-	Timeout time.Duration // of one attempt; zero: 20 s
-	Logger  *slog.Logger  // nil: silent
-	Observe func(Event)   // nil: nobody counts
-	Now     func() time.Time
-	Rand    func() float64 // 0..1, for jitter; nil: math/rand
+	BodyCap int64                        // longest body in bytes; zero: 8 MiB
+	Timeout time.Duration                // of one attempt; zero: 20 s
+	Logger  *slog.Logger                 // nil: silent
+	Observe func(context.Context, Event) // nil: nobody counts
+	// Answered is told what came of each attempt that was sent, and how long the
+	// provider took. nil: nobody counts.
+	Answered func(kind fault.Kind, took time.Duration)
+	Now      func() time.Time
+	Rand     func() float64 // 0..1, for jitter; nil: math/rand
 }
 
 // Client calls one provider. Safe for concurrent use.
@@ -52,8 +56,8 @@ type Client struct {
 	group map[string]Group    // by operation
 
 	tokenURL  *url.URL
-	tokenTurn chan struct{} // held while a token is looked up or fetched
-	held      held
+	tokenTurn chan struct{}   // held while a token is looked up or fetched
+	held      map[login]Token // what this process uses
 }
 
 // New makes a client. It does no I/O. The error names the option that is wrong.
@@ -72,7 +76,7 @@ func New(opts Options) (*Client, error) {
 	if opts.Auth.Kind != AuthNone && (opts.Secret == nil || len(opts.SecretFields) < opts.Auth.fields()) {
 		return nil, fmt.Errorf("transport %s: auth is %q, but there is no secret to take the key from", opts.Name, opts.Auth.Kind)
 	}
-	c := &Client{opts: opts, bases: bases, group: map[string]Group{}, tokenTurn: make(chan struct{}, 1)}
+	c := &Client{opts: opts, bases: bases, group: map[string]Group{}, tokenTurn: make(chan struct{}, 1), held: map[login]Token{}}
 	if opts.Auth.Kind == AuthClientCredentials {
 		if c.tokenURL = c.tokenAddress(); c.tokenURL == nil {
 			return nil, fmt.Errorf("transport %s: the token URL must be a path or look like https://host/path, without query or password", opts.Name)
@@ -136,8 +140,11 @@ func (c *Client) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Answered == nil {
+		o.Answered = func(fault.Kind, time.Duration) {}
+	}
 	if o.Observe == nil {
-		o.Observe = func(Event) {}
+		o.Observe = func(context.Context, Event) {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -174,7 +181,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 		return nil, c.internal(req.Op, err.Error())
 	}
 	var resp *Response
-	err = c.run(ctx, req.Op, req.Idempotent, func(ctx context.Context, key string) (int, error) {
+	err = c.run(ctx, req.Op, req.Idempotent, func(ctx context.Context, key credential) (int, error) {
 		hr, err := http.NewRequestWithContext(ctx, req.Method, "", nil)
 		if err != nil {
 			return 0, c.internal(req.Op, "the method is not a word")
@@ -188,7 +195,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 			hr.Header[name] = values
 		}
 		hr.Header.Set("User-Agent", userAgent)
-		resp, err = c.send(ctx, hr, body, key, req.Op, req.Idempotent)
+		resp, err = c.send(ctx, hr, body, key.value, req.Op, req.Idempotent)
 		return statusOf(resp), err
 	})
 	if err != nil {

@@ -111,7 +111,7 @@ func TestRequestsThatAreNotSent(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	secret := func(context.Context, bool) (map[string]string, error) { return nil, nil }
+	secret := func(context.Context, bool) (transport.Secret, error) { return transport.Secret{}, nil }
 	key, pair := transport.Auth{Kind: transport.AuthBearer}, []string{"clientId", "clientSecret"}
 	login := func(at string) transport.Auth {
 		return transport.Auth{Kind: transport.AuthClientCredentials, TokenURL: at}
@@ -218,11 +218,12 @@ func TestRotatedKey(t *testing.T) {
 			}
 			return answer(401, ""), nil
 		}, func(o *transport.Options) {
-			o.Secret = func(_ context.Context, refresh bool) (map[string]string, error) {
+			cached := "old"
+			o.Secret = func(_ context.Context, refresh bool) (transport.Secret, error) {
 				if refresh {
-					return map[string]string{"apiKey": test.fresh}, nil
+					cached = test.fresh
 				}
-				return map[string]string{"apiKey": "old"}, nil
+				return transport.Secret{Fields: map[string]string{"apiKey": cached}}, nil
 			}
 		})
 		_, err := b.client.Do(t.Context(), buy())
@@ -235,7 +236,9 @@ func TestRotatedKey(t *testing.T) {
 func TestMissingKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, always(200, "{}"), func(o *transport.Options) {
-		o.Secret = func(context.Context, bool) (map[string]string, error) { return map[string]string{}, nil }
+		o.Secret = func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{}}, nil
+		}
 	})
 	_, err := b.client.Do(t.Context(), get())
 	want := `no key for acme: put {"apiKey":"..."} into the secret prod/providers/acme`
@@ -243,8 +246,8 @@ func TestMissingKey(t *testing.T) {
 		t.Errorf("%v and %d requests, want Unauthenticated: %s", err, b.up.count(), want)
 	}
 	b = newBench(t, always(200, "{}"), func(o *transport.Options) {
-		o.Secret = func(context.Context, bool) (map[string]string, error) {
-			return nil, errors.New("cannot parse " + secretKey)
+		o.Secret = func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{}, errors.New("cannot parse " + secretKey)
 		}
 	})
 	if _, err := b.client.Do(t.Context(), get()); err == nil || strings.Contains(err.Error(), secretKey) {

@@ -34,8 +34,8 @@ func (c *Client) GRPCOptions(call func(method string) Call) []grpc.DialOption {
 func (c *Client) unary(call func(string) Call) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		what := call(method)
-		return c.run(ctx, what.Op, what.Idempotent, func(ctx context.Context, key string) (int, error) {
-			err := invoke(c.withKey(ctx, key), method, req, reply, conn, opts...)
+		return c.run(ctx, what.Op, what.Idempotent, func(ctx context.Context, key credential) (int, error) {
+			err := invoke(c.withKey(ctx, key.value), method, req, reply, conn, opts...)
 			st := status.Convert(err)
 			return httpStatus(st.Code()), c.grpcFault(ctx, what, st)
 		})

@@ -171,7 +171,9 @@ func TestGRPCLimits(t *testing.T) {
 		}
 
 		b = newBench(t, nil, func(o *transport.Options) {
-			o.Secret = func(context.Context, bool) (map[string]string, error) { return map[string]string{}, nil }
+			o.Secret = func(context.Context, bool) (transport.Secret, error) {
+				return transport.Secret{Fields: map[string]string{}}, nil
+			}
 		})
 		s = &service{check: func(context.Context, int64) error { return nil }}
 		_, err = dial(t, b, s, transport.Call{Op: "query"}).Check(t.Context(), &health.HealthCheckRequest{})

@@ -19,45 +19,66 @@ func (a Auth) fields() int {
 	return 1
 }
 
+// Secret is a provider's key and whose it is.
+type Secret struct {
+	Fields map[string]string // by Options.SecretFields; empty: there is no key
+	// Account names the owner of the key. It is part of the keys of limiter,
+	// breaker and access tokens, since quotas and failures are an account's. The
+	// owner "" is the deployment.
+	Account string
+	Missing string // why there is no key, for people; "": nobody put one
+}
+
+// credential is what one attempt is made with.
+type credential struct {
+	account string
+	value   string // what is sent: API key or access token
+	login   login  // what an access token is asked for with
+}
+
 // key returns what goes to the provider with each request: the API key or an
 // access token. refused is the one that the provider did not take, "" at first.
-func (c *Client) key(ctx context.Context, op, refused string) (string, error) {
+func (c *Client) key(ctx context.Context, op, refused string) (credential, error) {
 	switch c.opts.Auth.Kind {
 	case AuthNone:
-		return "", nil
+		return credential{}, nil
 	case AuthClientCredentials:
 		return c.accessToken(ctx, op, refused)
 	}
-	fields, err := c.secret(ctx, op, refused != "")
+	s, err := c.secret(ctx, op, refused != "")
 	if err != nil {
-		return "", err
+		return credential{}, err
 	}
-	return fields[c.opts.SecretFields[0]], nil
+	return credential{account: s.Account, value: s.Fields[c.opts.SecretFields[0]]}, nil
 }
 
-// secret returns the fields of the provider's secret. A missing one is a fault
-// that tells a person where to put it.
-func (c *Client) secret(ctx context.Context, op string, refresh bool) (map[string]string, error) {
-	fields, err := c.opts.Secret(ctx, refresh)
+// secret returns the provider's secret. A missing one is a fault that tells a
+// person where to put it.
+func (c *Client) secret(ctx context.Context, op string, refresh bool) (Secret, error) {
+	s, err := c.opts.Secret(ctx, refresh)
 	if err != nil {
 		// The text of an unknown error may quote the secret.
 		if e, ok := errors.AsType[*fault.Error](err); ok {
-			return nil, &fault.Error{Kind: e.Kind, Op: c.opts.Name + "." + op, Provider: c.opts.Name, Message: e.Message, RetryAfter: e.RetryAfter}
+			return s, &fault.Error{Kind: e.Kind, Op: c.opts.Name + "." + op, Provider: c.opts.Name, Message: e.Message, RetryAfter: e.RetryAfter}
 		}
-		return nil, &fault.Error{Kind: fault.KindOf(err), Op: c.opts.Name + "." + op, Provider: c.opts.Name, Message: "the provider's secret cannot be read"}
+		return s, &fault.Error{Kind: fault.KindOf(err), Op: c.opts.Name + "." + op, Provider: c.opts.Name, Message: "the provider's secret cannot be read"}
 	}
 	wanted := c.opts.SecretFields[:c.opts.Auth.fields()]
-	if slices.ContainsFunc(wanted, func(field string) bool { return fields[field] == "" }) {
-		where := c.opts.SecretName
-		if where == "" {
-			where = "providers/" + c.opts.Name
+	if slices.ContainsFunc(wanted, func(field string) bool { return s.Fields[field] == "" }) {
+		why := s.Missing
+		if why == "" {
+			where := c.opts.SecretName
+			if where == "" {
+				where = "providers/" + c.opts.Name
+			}
+			why = "put {\"" + strings.Join(wanted, "\":\"...\",\"") + "\":\"...\"} into the secret " + where
 		}
-		return nil, &fault.Error{
+		return s, &fault.Error{
 			Kind: fault.Unauthenticated, Op: c.opts.Name + "." + op, Provider: c.opts.Name,
-			Message: "no key for " + c.opts.Name + ": put {\"" + strings.Join(wanted, "\":\"...\",\"") + "\":\"...\"} into the secret " + where,
+			Message: "no key for " + c.opts.Name + ": " + why,
 		}
 	}
-	return fields, nil
+	return s, nil
 }
 
 // authorize puts the key where the provider wants it, over anything an SDK put

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,13 +30,13 @@ type Token struct {
 
 // TokenStore shares tokens between workers, so that only one of them at a time
 // asks the provider. Implementations are safe for concurrent use. A key holds no
-// secret; what is stored does.
+// secret; what is stored does, and belongs to the account.
 type TokenStore interface {
 	// Load returns the token of key, the zero Token if there is none.
-	Load(ctx context.Context, key string) (Token, error)
+	Load(ctx context.Context, account, key string) (Token, error)
 	// Save writes t if the stored version is still t.Version-1 (zero: no token);
 	// otherwise it changes nothing and returns a fault Conflict.
-	Save(ctx context.Context, key string, t Token) error
+	Save(ctx context.Context, account, key string, t Token) error
 }
 
 const (
@@ -54,20 +55,14 @@ func (t Token) usable(now time.Time, refused string) bool {
 // login is what a token is asked for with.
 type login struct{ id, secret string }
 
-// held is the token that this process uses, and the login that it belongs to: a
-// secret that was rotated or withdrawn takes its token with it.
-type held struct {
-	login login
-	token Token
-}
-
-// accessToken returns a token other than refused.
-func (c *Client) accessToken(ctx context.Context, op, refused string) (string, error) {
+// accessToken returns a token other than refused. A secret that was rotated or
+// withdrawn takes its token with it.
+func (c *Client) accessToken(ctx context.Context, op, refused string) (credential, error) {
 	known, err := c.login(ctx, op, false)
 	if err != nil {
-		return "", err
+		return credential{}, err
 	}
-	value, err := c.tokenOf(ctx, op, known, refused)
+	found, err := c.tokenOf(ctx, op, known, refused)
 	if fault.Is(err, fault.Unauthenticated) {
 		// The secret may have been rotated.
 		fresh, refreshErr := c.login(ctx, op, true)
@@ -75,49 +70,51 @@ func (c *Client) accessToken(ctx context.Context, op, refused string) (string, e
 			return c.tokenOf(ctx, op, fresh, refused)
 		}
 	}
-	return value, err
+	return found, err
 }
 
-func (c *Client) login(ctx context.Context, op string, refresh bool) (login, error) {
-	fields, err := c.secret(ctx, op, refresh)
+// login returns what a token is asked for with; its value is empty.
+func (c *Client) login(ctx context.Context, op string, refresh bool) (credential, error) {
+	s, err := c.secret(ctx, op, refresh)
 	if err != nil {
-		return login{}, err
+		return credential{}, err
 	}
-	return login{id: fields[c.opts.SecretFields[0]], secret: fields[c.opts.SecretFields[1]]}, nil
+	return credential{account: s.Account, login: login{id: s.Fields[c.opts.SecretFields[0]], secret: s.Fields[c.opts.SecretFields[1]]}}, nil
 }
 
-// tokenOf returns the token of a login; one caller at a time fetches it.
-func (c *Client) tokenOf(ctx context.Context, op string, l login, refused string) (string, error) {
+// tokenOf completes a login with its token; one caller at a time fetches it.
+func (c *Client) tokenOf(ctx context.Context, op string, l credential, refused string) (credential, error) {
 	select {
 	case c.tokenTurn <- struct{}{}:
 		defer func() { <-c.tokenTurn }()
 	case <-ctx.Done():
-		return "", c.noToken(ctx, op)
+		return credential{}, c.noToken(ctx, op)
 	}
-	if c.held.login == l && c.held.token.usable(c.opts.Now(), refused) {
-		return c.held.token.Value, nil
+	token := c.held[l.login]
+	if !token.usable(c.opts.Now(), refused) {
+		var err error
+		if c.opts.Tokens == nil {
+			token, err = c.fetchToken(ctx, l)
+		} else {
+			token, err = c.sharedToken(ctx, op, l, refused)
+		}
+		if err != nil {
+			return credential{}, err
+		}
+		maps.DeleteFunc(c.held, func(_ login, t Token) bool { return !t.usable(c.opts.Now(), "") })
+		c.held[l.login] = token
 	}
-	var token Token
-	var err error
-	if c.opts.Tokens == nil {
-		token, err = c.fetchToken(ctx, l)
-	} else {
-		token, err = c.sharedToken(ctx, op, l, refused)
-	}
-	if err != nil {
-		return "", err
-	}
-	c.held = held{login: l, token: token}
-	return token.Value, nil
+	l.value = token.Value
+	return l, nil
 }
 
 // sharedToken takes the token that another worker has fetched, or fetches it for
 // all while the others wait.
-func (c *Client) sharedToken(ctx context.Context, op string, l login, refused string) (Token, error) {
-	sum := sha256.Sum256([]byte(l.id + "\x00" + l.secret))
-	key := joinKey(c.opts.Name, c.opts.Account, hex.EncodeToString(sum[:8]))
+func (c *Client) sharedToken(ctx context.Context, op string, l credential, refused string) (Token, error) {
+	sum := sha256.Sum256([]byte(l.login.id + "\x00" + l.login.secret))
+	key := joinKey(c.opts.Name, hex.EncodeToString(sum[:8]))
 	for {
-		stored, err := c.opts.Tokens.Load(ctx, key)
+		stored, err := c.opts.Tokens.Load(ctx, l.account, key)
 		if err != nil {
 			return Token{}, c.own(op, err)
 		}
@@ -134,7 +131,7 @@ func (c *Client) sharedToken(ctx context.Context, op string, l login, refused st
 		mine := stored
 		mine.Version++
 		mine.LeasedUntil = now.Add(tokenLease)
-		err = c.opts.Tokens.Save(ctx, key, mine)
+		err = c.opts.Tokens.Save(ctx, l.account, key, mine)
 		if fault.Is(err, fault.Conflict) {
 			continue // another worker was first
 		}
@@ -147,7 +144,7 @@ func (c *Client) sharedToken(ctx context.Context, op string, l login, refused st
 
 // leasedToken fetches the token for all and gives the lease back, also when
 // there is none to be had.
-func (c *Client) leasedToken(ctx context.Context, key string, l login, mine Token) (Token, error) {
+func (c *Client) leasedToken(ctx context.Context, key string, l credential, mine Token) (Token, error) {
 	token, err := c.fetchToken(ctx, l)
 	next := token
 	if err != nil {
@@ -157,18 +154,18 @@ func (c *Client) leasedToken(ctx context.Context, key string, l login, mine Toke
 	next.Version = mine.Version + 1
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenLease-tokenTime)
 	defer cancel()
-	if e := c.opts.Tokens.Save(ctx, key, next); e != nil { // the lease will end; the token is good for us
+	if e := c.opts.Tokens.Save(ctx, l.account, key, next); e != nil { // the lease will end; the token is good for us
 		c.opts.Logger.LogAttrs(ctx, slog.LevelWarn, "access token not shared", slog.String("provider", c.opts.Name), slog.String("kind", string(fault.KindOf(e))))
 	}
 	return token, err
 }
 
 // fetchToken asks the provider, with one quick retry (RFC 6749, section 4.4).
-func (c *Client) fetchToken(ctx context.Context, l login) (Token, error) {
+func (c *Client) fetchToken(ctx context.Context, l credential) (Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenTime)
 	defer cancel()
 	var resp *Response
-	send := func(ctx context.Context, _ string) (int, error) {
+	send := func(ctx context.Context, _ credential) (int, error) {
 		hr, err := http.NewRequestWithContext(ctx, http.MethodPost, "", nil)
 		if err != nil {
 			return 0, c.internal(OpToken, "the method is not a word")
@@ -177,13 +174,20 @@ func (c *Client) fetchToken(ctx context.Context, l login) (Token, error) {
 		hr.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		hr.Header.Set("Accept", "application/json")
 		hr.Header.Set("User-Agent", userAgent)
-		hr.SetBasicAuth(url.QueryEscape(l.id), url.QueryEscape(l.secret)) // RFC 6749, section 2.3.1
+		hr.SetBasicAuth(url.QueryEscape(l.login.id), url.QueryEscape(l.login.secret)) // RFC 6749, section 2.3.1
 		resp, err = c.exchange(ctx, hr, []byte("grant_type=client_credentials"), OpToken, true, classifyToken)
 		return statusOf(resp), err
 	}
-	err := c.attempt(ctx, OpToken, "", send)
+	now := func(ctx context.Context) (credential, error) {
+		fresh, err := c.login(ctx, OpToken, false)
+		if err == nil && fresh != l {
+			err = &fault.Error{Kind: fault.Unavailable, Op: c.opts.Name + "." + OpToken, Provider: c.opts.Name, Message: "the key was changed at this moment; ask again"}
+		}
+		return fresh, err
+	}
+	_, err := c.attempt(ctx, OpToken, l, now, send)
 	if c.worthRetry(ctx, err) && c.pause(ctx) {
-		err = c.attempt(ctx, OpToken, "", send)
+		_, err = c.attempt(ctx, OpToken, l, now, send)
 	}
 	if err != nil {
 		return Token{}, err

@@ -26,13 +26,14 @@ type tokens struct {
 	leases int
 }
 
-func (s *tokens) Load(_ context.Context, key string) (transport.Token, error) {
+func (s *tokens) Load(_ context.Context, account, key string) (transport.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.all[key], s.load
+	return s.all[account+"/"+key], s.load
 }
 
-func (s *tokens) Save(ctx context.Context, key string, token transport.Token) error {
+func (s *tokens) Save(ctx context.Context, account, key string, token transport.Token) error {
+	key = account + "/" + key
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -71,7 +72,12 @@ func workers(t *testing.T, n int, i *issuer, s *tokens) []*bench {
 	t.Helper()
 	all := make([]*bench, n)
 	for k := range all {
-		all[k] = newBench(t, i.answer, withLogin, func(o *transport.Options) { o.Tokens, o.Account = s, "team-7" })
+		all[k] = newBench(t, i.answer, withLogin, func(o *transport.Options) {
+			o.Tokens = s
+			o.Secret = func(context.Context, bool) (transport.Secret, error) {
+				return transport.Secret{Fields: map[string]string{"clientId": clientID, "clientSecret": clientSecret}, Account: "team-7"}, nil
+			}
+		})
 	}
 	return all
 }
@@ -97,8 +103,8 @@ func TestWorkersShareOneToken(t *testing.T) {
 			t.Errorf("after %v; requests (-want +got):\n%s", time.Since(began), diff)
 		}
 		key, got := s.only(t)
-		if !strings.HasPrefix(key, "acme/team-7/") || strings.Contains(key, clientID) || strings.Contains(key, clientSecret) {
-			t.Errorf("key %q, want provider, account and no secret", key)
+		if !strings.HasPrefix(key, "team-7/acme/") || strings.Contains(key, clientID) || strings.Contains(key, clientSecret) {
+			t.Errorf("key %q, want account, provider and no secret", key)
 		}
 		want := transport.Token{Version: 2, Value: "at-1", UseUntil: began.Add(941 * time.Second)}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -89,8 +89,8 @@ func (i *issuer) counts() [2]int {
 func withLogin(o *transport.Options) {
 	o.Auth = transport.Auth{Kind: transport.AuthClientCredentials, TokenURL: "/oauth/token"}
 	o.SecretFields = []string{"clientId", "clientSecret"}
-	o.Secret = func(context.Context, bool) (map[string]string, error) {
-		return map[string]string{"clientId": clientID, "clientSecret": clientSecret}, nil
+	o.Secret = func(context.Context, bool) (transport.Secret, error) {
+		return transport.Secret{Fields: map[string]string{"clientId": clientID, "clientSecret": clientSecret}}, nil
 	}
 }
 
@@ -299,13 +299,13 @@ func TestTokenFollowsTheSecret(t *testing.T) {
 		}
 		return i.answer(n, r)
 	}, withLogin, func(o *transport.Options) {
-		o.Secret = func(_ context.Context, refresh bool) (map[string]string, error) {
+		o.Secret = func(_ context.Context, refresh bool) (transport.Secret, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if refresh {
 				cached = stored
 			}
-			return cached, nil
+			return transport.Secret{Fields: cached}, nil
 		}
 	})
 	b.do(t, "")

@@ -77,11 +77,11 @@ func connect(t *testing.T, key string, o simulated.Options) *world {
 	}
 	client, err := transport.New(transport.Options{
 		Name: d.Name, BaseURL: d.BaseURL, Hosts: d.Hosts, Auth: d.Auth, SecretFields: d.SecretFields, Classify: zerobounce.Classify, Groups: groups,
-		Secret: func(context.Context, bool) (map[string]string, error) {
-			return map[string]string{"apiKey": key}, nil
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"apiKey": key}}, nil
 		},
 		RoundTripper: w.front, Limiter: ratelimit.New(&slots{next: map[string]time.Time{}}, ratelimit.Options{}),
-		Observe: func(e transport.Event) {
+		Observe: func(_ context.Context, e transport.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.kinds[e.Kind]++

@@ -79,8 +79,8 @@ func newWorld(t *testing.T, faults upstream.Faults, o sandbox.Options, settings 
 	}
 	client, err := transport.New(transport.Options{
 		Name: d.Name, BaseURL: d.BaseURL, Auth: d.Auth, SecretFields: d.SecretFields, Classify: zoominfo.Classify, Groups: groups,
-		Secret: func(context.Context, bool) (map[string]string, error) {
-			return map[string]string{"clientId": "right", "clientSecret": "right"}, nil
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"clientId": "right", "clientSecret": "right"}}, nil
 		},
 		RoundTripper: front, Limiter: ratelimit.New(&slots{next: map[string]time.Time{}}, ratelimit.Options{}),
 	})

@@ -1,4 +1,4 @@
-package enrich
+package waterfall
 
 import (
 	"maps"
@@ -10,9 +10,9 @@ import (
 	"github.com/messageai/sluice/internal/domain"
 )
 
-// shareOrigin says once what most fields' provenance says each: an answer then
+// ShareOrigin says once what most fields' provenance says each: an answer then
 // takes one write unit instead of two.
-func (a *answer) shareOrigin() {
+func (a *Answer) ShareOrigin() {
 	if a.Prospect == nil || len(a.Prospect.Provenance) == 0 {
 		return
 	}
@@ -35,7 +35,7 @@ func (a *answer) shareOrigin() {
 // values win over those. Among providers that were asked the first to have a
 // value keeps it: one that says the same confirms it, one that says something else
 // is noted. What it does not know stays.
-func merge(row *domain.Row, from string, a answer) {
+func merge(row *domain.Row, from string, a Answer) {
 	if !a.Found || a.Prospect == nil {
 		return
 	}
