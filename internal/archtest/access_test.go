@@ -197,3 +197,21 @@ func TestRolesAllowTheWiring(t *testing.T) {
 func (s stack) isWork(arn string) bool {
 	return slices.ContainsFunc(s.Queues, func(q template.Queue) bool { return q.ARN == arn && q.DeadLetterARN != "" })
 }
+
+// Who may read the deployment's key of a provider may read a team's, and no
+// other provider's.
+func TestRolesReadTeamsKeysOfTheirProviders(t *testing.T) {
+	t.Parallel()
+	s := deployment(t)
+	const read = "secretsmanager:GetSecretValue"
+	for _, f := range s.Functions {
+		for _, secret := range s.Secrets {
+			_, provider, _ := strings.Cut(secret.Name, "/providers/")
+			before, _, _ := strings.Cut(secret.ARN, "/providers/")
+			shared, own := f.Role.Allows(read, secret.ARN), f.Role.Allows(read, before+"/teams/acme/"+provider+"-AbCdEf")
+			if shared != own {
+				t.Errorf("%s may read the key of %s: the deployment's %v, a team's %v", f.LogicalID, provider, shared, own)
+			}
+		}
+	}
+}

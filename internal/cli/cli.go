@@ -63,11 +63,12 @@ type commands struct {
 	} `cmd:"" help:"Teams."`
 	Drill    drillCommand `cmd:"" help:"Rehearse what may go wrong, in practice mode."`
 	Provider struct {
-		List    providerListCommand    `cmd:"" help:"List the providers: keys, prices, what was spent."`
-		Connect providerConnectCommand `cmd:"" help:"Give the team a key of its own at a provider, from standard input or a prompt. The provider is asked before it is stored."`
-		Test    providerTestCommand    `cmd:"" help:"Ask a provider whether the key in use is good, and what is left of the account."`
-		Rotate  providerRotateCommand  `cmd:"" help:"Replace the team's key: the new one is checked first, then all workers change over."`
-		Revoke  providerRevokeCommand  `cmd:"" help:"Take the team's key out of use, everywhere within ten seconds."`
+		List      providerListCommand    `cmd:"" help:"List the providers: keys, prices, what was spent."`
+		Connect   providerConnectCommand `cmd:"" help:"Give the team a key of its own at a provider, from standard input or a prompt. The provider is asked before it is stored."`
+		Test      providerTestCommand    `cmd:"" help:"Ask a provider whether the key in use is good, and what is left of the account."`
+		Rotate    providerRotateCommand  `cmd:"" help:"Replace the team's key: the new one is checked first, then all workers change over."`
+		Revoke    providerRevokeCommand  `cmd:"" help:"Take the team's key out of use, everywhere within ten seconds."`
+		Reconcile reconcileCommand       `cmd:"" help:"Compare what the providers' accounts count with our ledger, over a run."`
 	} `cmd:"" help:"Providers and their keys."`
 	Prospect struct {
 		Enrich prospectEnrichCommand `cmd:"" help:"Ask providers about one prospect now."`

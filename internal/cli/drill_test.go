@@ -24,7 +24,7 @@ func drill(t *testing.T, args ...string) (out struct {
 ) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		code, stdout, stderr := sluice(t, append([]string{"drill", "outage", "--json", "--prospects", "200"}, args...)...)
+		code, stdout, stderr := sluice(t, append([]string{"drill", "outage", "--json", "--prospects", "120"}, args...)...)
 		if code != 0 || stderr != "" {
 			t.Fatalf("%v ended with %d: %s\n%s", args, code, stderr, stdout)
 		}
@@ -43,11 +43,11 @@ func TestNoOutageLosesARow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gone := drill(t, name)
-			if gone.RowsLost != 0 || gone.Rows < 150 || gone.DownAfterCalls == 0 || gone.Status != "completed" {
+			if gone.RowsLost != 0 || gone.Rows < 100 || gone.DownAfterCalls == 0 || gone.Status != "completed" {
 				t.Errorf("for good: %+v", gone)
 			}
-			if gone.RowsDelayed == 0 || gone.RowsWithout == 0 || gone.ExtraSeconds < 60 {
-				t.Errorf("an outage to the end of the run delays nobody, or nobody goes without: %+v", gone)
+			if gone.RowsDelayed == 0 || name != "clearbit" && gone.RowsWithout == 0 || gone.ExtraSeconds < 60 || gone.ExtraSeconds > 3*60*60 {
+				t.Errorf("an outage to the end of the run delays nobody, or for hours, or nobody goes without: %+v", gone)
 			}
 			if gone.CoverageKept < 0.5 || gone.CoverageKept > 1.05 {
 				t.Errorf("coverage kept is %.3f", gone.CoverageKept)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,9 +19,9 @@ import (
 const enrichment = "/api/v1/enrichment/"
 
 // settledWorld is a world with a campaign that has ended, and its prospects.
-func settledWorld(t *testing.T, n int) (*practice.World, []api.ProspectSummary) {
+func settledWorld(t *testing.T, n int, latency ...time.Duration) (*practice.World, []api.ProspectSummary) {
 	t.Helper()
-	w := open(t, practice.Options{Seed: 11, People: 3000, Enrichers: []string{"apollo", "hunter", "clearbit", "zerobounce"}})
+	w := open(t, practice.Options{Seed: 11, People: 3000, Latency: slices.Max(append(latency, 0)), Enrichers: []string{"apollo", "hunter", "clearbit", "zerobounce"}})
 	w.Start()
 	no := false
 	c := start(t, w, api.CampaignOptions{MaxProspects: n, AutoEnrich: &no, AutoConvert: &no, CapUSD: new(5.0)})
@@ -112,7 +114,7 @@ func TestABatchGoesThroughTheQueues(t *testing.T) {
 				break
 			}
 		}
-		if small.Status == "processing" || small.CostMicroUSD > 200_000 || small.CostMicroUSD == 0 {
+		if small.Status != "completed" || small.CostMicroUSD > 200_000 || small.CostMicroUSD == 0 || small.Enriched == 0 {
 			t.Errorf("with a small cap: %+v", small)
 		}
 		before := bill(w)
@@ -193,4 +195,32 @@ func callWithKey(t *testing.T, w *practice.World, path, body, key string) (int, 
 	rec := httptest.NewRecorder()
 	w.API().ServeHTTP(rec, r)
 	return rec.Code, rec.Body.Bytes()
+}
+
+// A list and a person ask about the same prospects at the same moment: each of
+// them is bought once.
+func TestNobodyIsBoughtTwiceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, prospects := settledWorld(t, 30, 3*time.Second)
+		var ids []string
+		for _, p := range prospects {
+			ids = append(ids, p.ID)
+		}
+		before := w.Sandbox.Bills()["apollo"]
+		job := must[api.BatchJob](t, w, "POST", enrichment+"batch", api.BatchRequest{ProspectIDs: ids, Providers: []string{"apollo"}})
+		var all sync.WaitGroup
+		for _, id := range ids {
+			all.Go(func() {
+				call(t, w, "POST", enrichment+"prospects/"+id, practice.Key, api.EnrichmentRequest{Providers: []string{"apollo"}})
+			})
+		}
+		all.Wait()
+		for job.Status = "processing"; job.Status == "processing"; job = must[api.BatchJob](t, w, "GET", enrichment+"batch/"+job.JobID, nil) {
+			time.Sleep(5 * time.Second)
+		}
+		after := w.Sandbox.Bills()["apollo"]
+		if after.Repeated > before.Repeated || after.Total == before.Total {
+			t.Errorf("%d of the calls were charged twice, %v in all", after.Repeated-before.Repeated, after.Total-before.Total)
+		}
+	})
 }

@@ -197,7 +197,6 @@ func TestAReplayIsTheRun(t *testing.T) {
 	}
 }
 
-
 // What a change would have made is computed by the same rules: one that says
 // what the run did already changes nothing.
 func TestAChangeThatChangesNothing(t *testing.T) {

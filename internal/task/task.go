@@ -40,6 +40,7 @@ type Message struct {
 	Skipped  []Skip          `json:"skipped,omitempty"`  // providers that are of no use to the chunk any more
 	Hops     int             `json:"hops,omitempty"`     // times it was sent again to wait
 	Failures int             `json:"failures,omitempty"` // passing failures so far
+	Shut     int             `json:"shut,omitempty"`     // times that the provider's circuit was found open
 	Retry    int             `json:"retry,omitempty"`    // times that the state machine asked before
 	Attempt  int             `json:"attempt,omitempty"`  // at the run that the message is of
 	Queue    string          `json:"queue"`              // URL of the queue it came from, for sending it again
@@ -211,6 +212,9 @@ func (w *Worker) handleFailure(ctx context.Context, m Message, id string, err er
 		}
 		return w.again(ctx, m, time.Second)
 	case fault.RateLimited, fault.CircuitOpen:
+		if kind == fault.CircuitOpen {
+			m.Shut++
+		}
 		return w.wait(ctx, m, kind, max(wait, time.Second))
 	case fault.QuotaExhausted:
 		return w.wait(ctx, m, kind, max(wait, time.Hour))

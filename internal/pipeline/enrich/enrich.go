@@ -42,6 +42,10 @@ const rowWait = time.Minute
 // still working on.
 const patience = 40
 
+// shutPatience is how often a chunk finds a provider's circuit open before it
+// goes on without: about three quarters of an hour.
+const shutPatience = 12
+
 // Lives of answers in the cache.
 const (
 	unavailableLife = 15 * time.Minute    // a row is spared a question that cannot be answered now
@@ -121,7 +125,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	}
 	c := &chunk{
 		Stage: s, ref: job.Ref, name: job.Provider, source: source, rows: rows, query: profile.Query, list: list,
-		last: job.Last, patient: job.Hops < patience, plan: waterfall.New(profile.Enrich, s.definitions(), out),
+		last: job.Last, patient: job.Hops < patience, shut: job.Shut >= shutPatience, plan: waterfall.New(profile.Enrich, s.definitions(), out),
 		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, holders: waterfall.Holders{}, used: waterfall.Record{Provider: job.Provider},
 		known: map[string]json.RawMessage{}, waiting: map[string]bool{},
 	}
@@ -173,6 +177,7 @@ type chunk struct {
 	list    *store.Suppression
 	last    bool // there is no further attempt if the provider stays unavailable
 	patient bool // it may come again for answers that take their time
+	shut    bool // the provider has been down for so long that the chunk goes on without
 
 	begun   bool                   // questions may have been asked before this attempt
 	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
@@ -269,7 +274,8 @@ func (c *chunk) buy(ctx context.Context, made int, questions []question) error {
 	if err := errors.Join(w.applyAll(ctx), c.release(context.WithoutCancel(ctx), questions, w.answers)); err != nil {
 		return errors.Join(askErr, err)
 	}
-	if askErr != nil && c.last && fault.Is(askErr, fault.Unavailable, fault.Unclear, fault.BadResponse) && !w.ours {
+	given := c.last && fault.Is(askErr, fault.Unavailable, fault.Unclear, fault.BadResponse) || c.shut && fault.Is(askErr, fault.CircuitOpen)
+	if askErr != nil && given && !w.ours {
 		// What was bought counts; the rest of the chunk goes on without.
 		c.skipped, askErr = askErr, nil
 	}
