@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/messageai/sluice"
 	"github.com/messageai/sluice/internal/api"
+	"github.com/messageai/sluice/internal/app"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/localaws"
+	"github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
 )
@@ -47,7 +52,13 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 
 func open(t *testing.T) *world {
 	t.Helper()
-	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy})
+	functions := map[string]localaws.Factory{}
+	for name := range app.Functions() {
+		functions[name] = func(context.Context, map[string]string, aws.Config) (lambda.Handler, error) {
+			return nil, errors.New("these tests run no function")
+		}
+	}
+	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy, Functions: functions})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,6 @@ type Store struct {
 
 	packer *packer
 	rows   rowForm
-	calls  calls
 }
 
 // New makes a store on cfg. It does no I/O.

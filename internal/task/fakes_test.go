@@ -35,7 +35,6 @@ type answer struct {
 // world is the run's ledger, the parking place and the answers, in memory.
 type world struct {
 	status   domain.RunStatus
-	attempt  int // at the run
 	reason   string
 	done     map[string]json.RawMessage
 	lease    map[string]string // owner by step
@@ -54,7 +53,7 @@ func newWorld() *world {
 }
 
 func (w *world) Run(context.Context, domain.Ref) (domain.Run, error) {
-	return domain.Run{Status: w.status, Reason: w.reason, Attempt: w.attempt}, w.broken["Run"]
+	return domain.Run{Status: w.status, Reason: w.reason}, w.broken["Run"]
 }
 
 func (w *world) SetRunStatus(_ context.Context, _ domain.Ref, to domain.RunStatus, reason string, from ...domain.RunStatus) error {

@@ -40,7 +40,6 @@ type world struct {
 	forget    func(externalID string) bool             // writes that the CRM loses
 	double    func(externalID string) bool             // contacts that it shows twice
 	folded    bool                                     // it finds addresses in lower case only
-	list      *store.Suppression                       // who must not be contacted; nil for nobody
 }
 
 func newWorld(rows ...domain.Row) *world {
@@ -97,10 +96,7 @@ func (w *world) SavePush(_ context.Context, ref domain.Ref, crm, lead string, ta
 }
 
 func (w *world) Suppression(context.Context, string) (*store.Suppression, error) {
-	if w.list == nil {
-		w.list = &store.Suppression{}
-	}
-	return w.list, w.call(func() {})
+	return &store.Suppression{}, w.call(func() {})
 }
 
 // Prepare implements provider.CRM.

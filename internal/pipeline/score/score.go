@@ -18,10 +18,9 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/quality"
 	"github.com/messageai/sluice/internal/scoring"
 	"github.com/messageai/sluice/internal/store"
-	"github.com/messageai/sluice/internal/task"
-	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // Store is what the stage needs of the store.
@@ -41,7 +40,6 @@ type Stage struct {
 	EmbedPrice money.Price
 	Embeds     string               // name of the embedder's provider
 	Index      provider.VectorIndex // nil: vectors are not kept
-	Enrichers  map[string]provider.Definition
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -55,15 +53,20 @@ const (
 // Input is what the state machine sends.
 type Input struct {
 	domain.Ref
-	Doc     string      `json:"doc"`
-	Phase   string      `json:"phase"`
-	Skipped []task.Skip `json:"skipped,omitempty"` // enrichers that were given up for this chunk
+	Doc     string    `json:"doc"`
+	Phase   string    `json:"phase"`
+	Skipped []Skipped `json:"skipped,omitempty"`
+}
+
+// Skipped is an enricher that the state machine gave up on for this chunk.
+type Skipped struct {
+	Provider string `json:"provider"`
+	Error    string `json:"error"`
 }
 
 // Output is what the state machine is told.
 type Output struct {
-	Doc  string `json:"doc"`
-	Next string `json:"next"` // after Prescore: the provider to enrich with first; "" for none
+	Doc string `json:"doc"`
 }
 
 // Run scores one chunk.
@@ -85,7 +88,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	step := store.StepPrescored
 	switch in.Phase {
 	case Prescore:
-		First(rows, profile, thresholds, s.Now())
+		s.prescore(rows, profile, thresholds)
 	case Score:
 		step = store.StepScored
 		if err := s.score(ctx, in, rows, run, profile, thresholds); err != nil {
@@ -95,13 +98,27 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, fault.New(fault.InvalidInput, "score.phase", "phase must be prescore or score")
 	}
 	doc := store.StepKey(in.Run, in.Chunk, step)
-	out := Output{Doc: doc}
-	if in.Phase == Prescore {
-		w := waterfall.New(run.Enrich, s.Enrichers, nil)
-		w.Explore = waterfall.Explores(rows)
-		out.Next = w.Busiest(rows)
+	return Output{Doc: doc}, s.Store.PutRows(ctx, in.Team, doc, rows)
+}
+
+// prescore rejects what cannot reach review and puts the rest in work.
+func (s *Stage) prescore(rows []domain.Row, profile *scoring.Profile, t domain.Thresholds) {
+	now := s.Now().UTC()
+	for i := range rows {
+		row := &rows[i]
+		if row.State != domain.Queued {
+			continue
+		}
+		receipt := scoring.Score(row.Prospect, profile, scoring.Semantic{}, now)
+		row.Prescore = &receipt
+		row.State = domain.InWork
+		if scoring.Hopeless(receipt, t) {
+			row.State, row.Score = domain.Rejected, &receipt
+			row.Reason = "cannot reach review even if everything unknown turned out perfect"
+			q := quality.Score(row.Prospect, now)
+			row.Quality = &q
+		}
 	}
-	return out, s.Store.PutRows(ctx, in.Team, doc, rows)
 }
 
 func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run domain.RunProfile, profile *scoring.Profile, t domain.Thresholds) error {
@@ -109,7 +126,32 @@ func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run doma
 	if err != nil {
 		return err
 	}
-	Final(rows, seen, profile, t, in.Skipped, s.Now())
+	now := s.Now().UTC()
+	for i := range rows {
+		row := &rows[i]
+		if row.State != domain.InWork {
+			continue
+		}
+		receipt := scoring.Score(row.Prospect, profile, seen[i], now)
+		row.Score = &receipt
+		q := quality.Score(row.Prospect, now)
+		row.Quality = &q
+		row.State, row.Reason = scoring.Decide(row.Prospect, receipt, t)
+		if row.Reason == "" { // then something is known
+			row.Reason = scoring.Reasons(receipt)[0]
+		}
+		if row.State == domain.Qualified && row.Prospect.Contact.EmailStatus == domain.EmailInvalid {
+			row.State, row.Reason = domain.Review, "fits, but the work address does not exist: the person may have left"
+		}
+		for _, sk := range in.Skipped {
+			if row.Missing == nil {
+				row.Missing = map[string]string{}
+			}
+			if _, known := row.Missing["email"]; !known && row.Prospect.Contact.Email == "" {
+				row.Missing["email"] = sk.Provider + ": " + sk.Error
+			}
+		}
+	}
 	s.keep(ctx, in.Ref, rows, vectors)
 	return nil
 }

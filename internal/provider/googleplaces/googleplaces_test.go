@@ -3,7 +3,6 @@ package googleplaces_test
 import (
 	"context"
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/messageai/sluice/internal/domain"
@@ -54,8 +53,7 @@ func TestConformance(t *testing.T) {
 			{
 				Op: "enrich_company",
 				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
-					answers, err := client.(*googleplaces.Client).EnrichCompanies(ctx, []domain.Prospect{{Source: "googleplaces", ProfileID: "ChIJExampleLeeds000000000001"}})
-					a := slices.Concat(answers, []provider.Answer{{}})[0]
+					a, err := client.(*googleplaces.Client).EnrichCompany(ctx, domain.Prospect{Source: "googleplaces", ProfileID: "ChIJExampleLeeds000000000001"})
 					return providertest.Answer{Found: a.Found, Usage: a.Usage, Value: a.Prospect.Company}, err
 				},
 				Found: fixture(t, "details.json"),
