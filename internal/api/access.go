@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 )
 
@@ -22,13 +23,16 @@ const (
 	ScopeWrite = "write"
 )
 
-type teamKey struct{}
-
 // teamOf returns the team of the request's key. Every operation runs behind
 // [server.authenticate], so there is one.
-func teamOf(ctx context.Context) string {
-	team, _ := ctx.Value(teamKey{}).(string)
-	return team
+func teamOf(ctx context.Context) string { return domain.TeamOf(ctx) }
+
+type callerKey struct{}
+
+// callerOf returns the name of the request's key.
+func callerOf(ctx context.Context) string {
+	name, _ := ctx.Value(callerKey{}).(string)
+	return name
 }
 
 // authenticate finds the team behind the request's API key and refuses a write
@@ -56,7 +60,7 @@ func (s *server) authenticate(a huma.API) func(huma.Context, func(huma.Context))
 			s.refuse(a, ctx, fault.New(fault.Forbidden, "api.authenticate", "this API key has no "+scope+" scope; use one that has"))
 			return
 		}
-		next(huma.WithValue(ctx, teamKey{}, k.Team))
+		next(huma.WithContext(ctx, context.WithValue(domain.InTeam(ctx.Context(), k.Team), callerKey{}, k.Name)))
 	}
 }
 
@@ -111,18 +115,21 @@ func (s *server) problem(ctx context.Context, err error) huma.StatusError {
 }
 
 // idempotent runs a write once per Idempotency-Key; without a key it just runs.
-func idempotent[T any](ctx context.Context, s *server, operation, key string, request any, run func() (T, error)) (T, error) {
+// newID makes the ids of what is created: with a key each attempt gets the same
+// ones, so that a repetition finishes what an attempt that was cut off began.
+func idempotent[T any](ctx context.Context, s *server, operation, key string, request any, run func(newID func() string) (T, error)) (T, error) {
 	var out T
 	if key == "" {
-		return run()
+		return run(s.NewID)
 	}
 	print, err := json.Marshal(request)
 	if err != nil {
 		return out, err
 	}
 	sum := sha256.Sum256(append([]byte(operation+"\n"), print...))
-	answer, err := s.Access.Idempotent(ctx, teamOf(ctx), operation+"\n"+key, hex.EncodeToString(sum[:]), func() ([]byte, error) {
-		made, err := run()
+	answer, err := s.Access.Idempotent(ctx, teamOf(ctx), operation+"\n"+key, hex.EncodeToString(sum[:]), func(seed string) ([]byte, error) {
+		n := 0
+		made, err := run(func() string { n++; return domain.ID("", seed, strconv.Itoa(n)) })
 		if err != nil {
 			return nil, err
 		}

@@ -36,6 +36,7 @@ type Campaigns interface {
 	Campaigns(ctx context.Context, team string) ([]domain.Campaign, error)
 	CreateRun(ctx context.Context, r domain.Run) error
 	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
+	RetryRun(ctx context.Context, ref domain.Ref, attempt int) error
 	SetRunStatus(ctx context.Context, ref domain.Ref, to domain.RunStatus, reason string, from ...domain.RunStatus) error
 	Ledger(ctx context.Context, ref domain.Ref) (store.Ledger, error)
 	RaiseCap(ctx context.Context, ref domain.Ref, limit money.Micro) error
@@ -61,12 +62,14 @@ type Prospects interface {
 // Access is what the API needs of the store to know its callers.
 type Access interface {
 	APIKeyOf(ctx context.Context, secret string) (store.APIKey, error)
-	Idempotent(ctx context.Context, team, key, fingerprint string, make func() ([]byte, error)) ([]byte, error)
+	Idempotent(ctx context.Context, team, key, fingerprint string, make func(seed string) ([]byte, error)) ([]byte, error)
 }
 
 // Team is what the API needs of the store to tell a team of itself.
 type Team interface {
 	Budget(ctx context.Context, team string) (store.Budget, error)
+	Month(ctx context.Context, team string) (store.Spend, error)
+	Learned(ctx context.Context, team string) (domain.Experiences, error)
 }
 
 // Machine starts runs and sends messages.
@@ -83,12 +86,18 @@ type Keys interface {
 
 // Options make an API. All fields are required.
 type Options struct {
-	Campaigns Campaigns
-	Prospects Prospects
-	Access    Access
-	Team      Team
-	Machine   Machine
-	Keys      Keys
+	Campaigns   Campaigns
+	Prospects   Prospects
+	Access      Access
+	Team        Team
+	Cache       Cache
+	Machine     Machine
+	Keys        Keys
+	Connections Connections
+	OnDemand    OnDemand
+	Batches     Batches
+	Health      Health
+	Breakers    Breakers
 
 	StateMachine string                         // ARN
 	Queues       map[string]string              // URL by name
@@ -124,6 +133,11 @@ func New(opts Options) http.Handler {
 	s.registerCampaigns(a)
 	s.registerProspects(a)
 	s.registerTeam(a)
+	s.registerCache(a)
+	s.registerProviders(a)
+	s.registerEnrichment(a)
+	s.registerBatches(a)
+	s.registerHealth(a)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if methods := allowed(mux, r); len(methods) > 0 {
 			w.Header().Set("Allow", strings.Join(methods, ", "))

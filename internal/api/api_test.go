@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -12,14 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/messageai/sluice"
 	"github.com/messageai/sluice/internal/api"
-	"github.com/messageai/sluice/internal/app"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/localaws"
-	"github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
 )
@@ -52,13 +47,7 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 
 func open(t *testing.T) *world {
 	t.Helper()
-	functions := map[string]localaws.Factory{}
-	for name := range app.Functions() {
-		functions[name] = func(context.Context, map[string]string, aws.Config) (lambda.Handler, error) {
-			return nil, errors.New("these tests run no function")
-		}
-	}
-	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy, Functions: functions})
+	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,8 +12,6 @@ import (
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
-	"github.com/messageai/sluice/internal/provider"
-	"github.com/messageai/sluice/internal/scoring"
 	"github.com/messageai/sluice/internal/store"
 )
 
@@ -47,12 +46,13 @@ type AudienceCriteria struct {
 
 // CampaignOptions bound a campaign.
 type CampaignOptions struct {
-	MaxProspects  int      `json:"maxProspects,omitempty" default:"1000" doc:"1 to 1000000"`
-	AutoEnrich    *bool    `json:"autoEnrich,omitempty" doc:"Buy missing data; default true"`
-	AutoConvert   *bool    `json:"autoConvert,omitempty" doc:"Turn qualified prospects into leads and push them; default true"`
-	MinMatchScore *float64 `json:"minMatchScore,omitempty" doc:"Fit score from which a prospect qualifies; default 0.75"`
-	ReviewScore   *float64 `json:"reviewScore,omitempty" doc:"Fit score from which a person should look; default 0.60"`
-	CapUSD        *float64 `json:"capUsd,omitempty" doc:"The most that a run may spend at providers; default is the worst-case price that the plan shows"`
+	MaxProspects  int            `json:"maxProspects,omitempty" default:"1000" doc:"1 to 1000000"`
+	AutoEnrich    *bool          `json:"autoEnrich,omitempty" doc:"Buy missing data; default true"`
+	AutoConvert   *bool          `json:"autoConvert,omitempty" doc:"Turn qualified prospects into leads and push them; default true"`
+	MinMatchScore *float64       `json:"minMatchScore,omitempty" doc:"Fit score from which a prospect qualifies; default 0.75"`
+	ReviewScore   *float64       `json:"reviewScore,omitempty" doc:"Fit score from which a person should look; default 0.60"`
+	Enrich        *EnrichRequest `json:"enrich,omitempty" doc:"What is bought, and from whom"`
+	CapUSD        *float64       `json:"capUsd,omitempty" doc:"The most that a run may spend at providers; default is the worst-case price that the plan shows"`
 }
 
 // CampaignStarted answers a new campaign.
@@ -81,6 +81,8 @@ type CampaignStatus struct {
 	Rows                RowCounts                   `json:"rows"`
 	Spend               SpendStatus                 `json:"spend"`
 	CRM                 map[string]domain.PushTally `json:"crm"`
+	Attempt             int                         `json:"attempt,omitempty" doc:"How often what failed was run again"`
+	Alerts              []Alert                     `json:"alerts" doc:"Shares of the run's cap, and of the team's month, that are spent"`
 }
 
 // Progress counts prospects by how far they came.
@@ -89,6 +91,7 @@ type Progress struct {
 	Enriched   int `json:"enriched"`
 	Qualified  int `json:"qualified"`
 	Converted  int `json:"converted"`
+	Verified   int `json:"verified" doc:"With an address that a verifier found safe"`
 }
 
 // PlatformProgress is how far one source has come.
@@ -109,6 +112,9 @@ type SpendStatus struct {
 	SettledMicroUSD  money.Micro            `json:"settledMicroUsd"`
 	ReservedMicroUSD money.Micro            `json:"reservedMicroUsd"`
 	ByProvider       map[string]money.Micro `json:"byProvider"`
+	// Cache is what answers of earlier runs and other chunks have saved.
+	Cache map[string]domain.CacheTally `json:"cache,omitempty"`
+	UnitCosts
 }
 
 type campaignOutput struct{ Body CampaignStatus }
@@ -123,7 +129,7 @@ func (s *server) registerCampaigns(a huma.API) {
 		OperationID: "create-campaign", Method: http.MethodPost, Path: base + "/campaigns", DefaultStatus: http.StatusCreated,
 		Summary: "Create a campaign and start its first run",
 	}, func(ctx context.Context, in *input) (*startOutput, error) {
-		started, err := idempotent(ctx, s, "create-campaign", in.Key, in.Body, func() (CampaignStarted, error) { return s.startCampaign(ctx, in.Body) })
+		started, err := idempotent(ctx, s, "create-campaign", in.Key, in.Body, func(newID func() string) (CampaignStarted, error) { return s.startCampaign(ctx, in.Body, newID) })
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}
@@ -137,7 +143,11 @@ func (s *server) registerCampaigns(a huma.API) {
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}
-		return &priceOutput{s.priceOf(c)}, nil
+		price, err := s.priceOf(ctx, c)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return &priceOutput{price}, nil
 	})
 	huma.Register(a, huma.Operation{
 		OperationID: "get-campaign", Method: http.MethodGet, Path: base + "/campaigns/{campaignId}", Summary: "Read how a campaign stands",
@@ -167,6 +177,7 @@ func (s *server) registerCampaigns(a huma.API) {
 		return out, nil
 	})
 	s.registerControl(a)
+	s.registerRetry(a)
 }
 
 // CampaignList is a team's campaigns.
@@ -211,7 +222,16 @@ func (s *server) campaignOf(ctx context.Context, in CampaignRequest) (domain.Cam
 	if in.SearchCriteria.Facebook != nil {
 		warnings = append(warnings, "searchCriteria.facebook is not used: none of the campaign's platforms can search by it")
 	}
-	c.Options.Cap = s.priceOf(c).worst
+	enrich, err := enrichOf(in.Options.Enrich)
+	if err != nil {
+		return c, nil, err
+	}
+	c.Options.Enrich = enrich
+	price, err := s.priceOf(ctx, c)
+	if err != nil {
+		return c, nil, err
+	}
+	c.Options.Cap = price.worst
 	if in.Options.CapUSD != nil {
 		limit, err := capOf(*in.Options.CapUSD)
 		if err != nil {
@@ -251,8 +271,11 @@ func (s *server) connected(ctx context.Context, c domain.Campaign) error {
 			return fault.New(fault.InvalidInput, "api.connected", "platforms: there is no source "+quote(source)+" here; use apollo or googleplaces")
 		}
 	}
-	if c.Options.AutoEnrich {
-		needs = append(needs, s.Waterfall...)
+	for _, name := range c.Options.Enrich.Providers {
+		if !slices.Contains(s.Waterfall, name) {
+			return fault.New(fault.InvalidInput, "api.connected", "enrich.providers: "+quote(name)+" enriches nobody here; use "+listOf(s.Waterfall))
+		}
+		needs = append(needs, name)
 	}
 	if c.Options.AutoConvert {
 		needs = append(needs, s.CRMs...)
@@ -271,10 +294,14 @@ func (s *server) connected(ctx context.Context, c domain.Campaign) error {
 		}
 		if fields[d.SecretFields[0]] == "" {
 			return fault.New(fault.InvalidInput, "api.connected", fmt.Sprintf(
-				"%s is not connected: put {%q:\"...\"} into the secret %s, or leave %s out of the campaign", d.DisplayName, d.SecretFields[0], s.Keys.Name(name), name))
+				"%s is not connected: give your team a key with \"sluice provider connect %s\", put {%q:\"...\"} into the secret %s for all teams, or leave %s out of the campaign", d.DisplayName, name, d.SecretFields[0], s.Keys.Name(name), name))
 		}
 	}
-	return nil
+	plan, err := s.enrichPlan(ctx, c)
+	if err == nil && c.Options.AutoEnrich && len(plan.Providers) == 0 {
+		return fault.New(fault.InvalidInput, "api.connected", "no provider that could enrich has a key: connect one of "+listOf(s.Waterfall)+", or set autoEnrich to false")
+	}
+	return err
 }
 
 func quote(name string) string {
@@ -284,12 +311,16 @@ func quote(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
-func (s *server) startCampaign(ctx context.Context, in CampaignRequest) (CampaignStarted, error) {
+func (s *server) startCampaign(ctx context.Context, in CampaignRequest, newID func() string) (CampaignStarted, error) {
 	c, warnings, err := s.campaignOf(ctx, in)
 	if err != nil {
 		return CampaignStarted{}, err
 	}
-	c.ID, c.RunID = s.NewID(), s.NewID()
+	price, err := s.priceOf(ctx, c)
+	if err != nil {
+		return CampaignStarted{}, err
+	}
+	c.ID, c.RunID = newID(), newID()
 	if err := s.Campaigns.PutCampaign(ctx, c); err != nil {
 		return CampaignStarted{}, err
 	}
@@ -303,7 +334,7 @@ func (s *server) startCampaign(ctx context.Context, in CampaignRequest) (Campaig
 	}
 	return CampaignStarted{
 		CampaignID: c.ID, RunID: c.RunID, Status: string(domain.RunRunning), EstimatedCompletion: s.estimate(c, run.StartedAt, c.Options.MaxProspects),
-		Price: s.priceOf(c), Warnings: warnings,
+		Price: price, Warnings: warnings,
 	}, nil
 }
 
@@ -325,13 +356,17 @@ func (s *server) campaignStatus(ctx context.Context, id string) (CampaignStatus,
 	out := CampaignStatus{
 		CampaignID: c.ID, Name: c.Name, ICPID: c.ICPID, Status: string(run.Status), Reason: run.Reason, RunID: run.ID,
 		Progress: Progress{
-			Discovered: totals.Rows.In, Enriched: totals.Enriched, Qualified: totals.Rows.Qualified, Converted: totals.Converted,
+			Discovered: totals.Rows.In, Enriched: totals.Enriched, Qualified: totals.Rows.Qualified, Converted: totals.Converted, Verified: totals.Verified,
 		},
 		Platforms: platforms(c, ledger, totals), StartedAt: run.StartedAt, CRM: totals.CRM,
 		Rows: RowCounts{Counts: totals.Rows, Balanced: totals.Rows.Balanced()},
 		Spend: SpendStatus{
-			CapMicroUSD: ledger.Spend.Cap, SettledMicroUSD: ledger.Spend.Settled, ReservedMicroUSD: ledger.Spend.Reserved(), ByProvider: ledger.Spend.ByProvider,
+			CapMicroUSD: ledger.Spend.Cap, SettledMicroUSD: ledger.Spend.Settled, ReservedMicroUSD: ledger.Spend.Reserved(), ByProvider: ledger.Spend.ByProvider, Cache: totals.Cache, UnitCosts: unitCosts(ledger.Spend.Settled, totals),
 		},
+		Attempt: run.Attempt,
+	}
+	if out.Alerts, err = s.alerts(ctx, ledger.Spend); err != nil {
+		return CampaignStatus{}, err
 	}
 	if out.Spend.CapMicroUSD == 0 { // the plan has not opened the budget yet
 		out.Spend.CapMicroUSD = c.Options.Cap
@@ -363,77 +398,4 @@ func platforms(c domain.Campaign, l store.Ledger, t domain.Totals) map[string]Pl
 		}
 	}
 	return out
-}
-
-// Price is what a campaign costs at its providers.
-type Price struct {
-	ExpectedMicroUSD  money.Micro            `json:"expectedMicroUsd"`
-	WorstCaseMicroUSD money.Micro            `json:"worstCaseMicroUsd"`
-	CapMicroUSD       money.Micro            `json:"capMicroUsd" doc:"The run pauses rather than pass this"`
-	ByProvider        map[string]money.Micro `json:"byProvider" doc:"Worst case"`
-	PricesFrom        string                 `json:"pricesFrom" doc:"Date of the oldest price table used"`
-	worst             money.Micro
-}
-
-// usualShare is the part of the worst case that a run usually costs: rows that
-// are rejected before enrichment and misses are free.
-const usualShare = 0.6
-
-// icpTexts is about how many texts the calibration of an ICP embeds.
-const icpTexts = 1000
-
-// priceOf adds up the highest price of everything that a campaign may ask.
-func (s *server) priceOf(c domain.Campaign) Price {
-	p := Price{ByProvider: map[string]money.Micro{}}
-	n := money.Micro(max(c.Options.MaxProspects, 0))
-	add := func(name string, amount money.Micro) {
-		d := s.Providers[name]
-		if amount <= 0 {
-			return
-		}
-		p.ByProvider[name] += amount
-		p.worst += amount
-		if p.PricesFrom == "" || d.Prices.Date < p.PricesFrom {
-			p.PricesFrom = d.Prices.Date
-		}
-	}
-	for _, source := range c.Sources {
-		// A page of the smallest source brings twenty rows; a search brings a page,
-		// however few rows are on it.
-		add(source, s.Providers[source].Prices.Operations[provider.OpDiscover].Max()*(n/20+searchesAtMost))
-	}
-	if c.Options.AutoEnrich {
-		for _, name := range s.Waterfall {
-			var each money.Micro
-			for _, op := range []string{provider.OpFindPeople, provider.OpEnrichPerson, provider.OpFindEmail, provider.OpVerifyEmail} {
-				each += s.Providers[name].Prices.Operations[op].Max()
-			}
-			add(name, each*n)
-		}
-	}
-	if d, ok := s.Providers[s.Embedder]; ok {
-		add(s.Embedder, d.Prices.Operations[provider.OpEmbed].For(float64(scoring.MaxText)*float64(c.Options.MaxProspects+icpTexts)/1e6))
-	}
-	p.WorstCaseMicroUSD, p.CapMicroUSD = p.worst, c.Options.Cap
-	if p.CapMicroUSD == 0 {
-		p.CapMicroUSD = p.worst
-	}
-	p.ExpectedMicroUSD = money.Micro(float64(p.worst) * usualShare)
-	return p
-}
-
-// estimate says when rows more prospects will be done: the provider whose
-// quota takes longest decides.
-func (s *server) estimate(c domain.Campaign, from time.Time, rows int) time.Time {
-	longest := time.Duration(0)
-	if c.Options.AutoEnrich {
-		for _, name := range s.Waterfall {
-			for _, q := range s.Providers[name].Quotas {
-				if q.Rate > 0 && q.Group != "search" {
-					longest = max(longest, time.Duration(float64(q.Per)/float64(q.Rate)*float64(rows)))
-				}
-			}
-		}
-	}
-	return from.Add(longest + 30*time.Second).Truncate(time.Second)
 }

@@ -21,7 +21,7 @@ func (s *server) registerICPs(a huma.API) {
 		Body domain.ICP
 	},
 	) (*icpOutput, error) {
-		icp, err := idempotent(ctx, s, "create-icp", in.Key, in.Body, func() (domain.ICP, error) { return s.createICP(ctx, in.Body) })
+		icp, err := idempotent(ctx, s, "create-icp", in.Key, in.Body, func(newID func() string) (domain.ICP, error) { return s.createICP(ctx, in.Body, newID) })
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}
@@ -82,9 +82,9 @@ type Suppression struct {
 	Value string `json:"value" minLength:"3" maxLength:"320" doc:"An e-mail address, a company's domain or a profile URL"`
 }
 
-func (s *server) createICP(ctx context.Context, icp domain.ICP) (domain.ICP, error) {
+func (s *server) createICP(ctx context.Context, icp domain.ICP, newID func() string) (domain.ICP, error) {
 	if icp.ID == "" {
-		icp.ID = s.NewID()
+		icp.ID = newID()
 	}
 	if len(icp.ID) > 64 {
 		return icp, fault.New(fault.InvalidInput, "api.create_icp", "the ICP's id is longer than 64 characters")

@@ -258,11 +258,15 @@ func (s *server) convert(ctx context.Context, id string) (Converted, error) {
 	if held.ProspectID != id {
 		return Converted{}, fault.New(fault.Conflict, "api.convert", "the same person is a lead already, through prospect "+held.ProspectID)
 	}
+	// Rows of leads only: beside the prospect there may be another one of the same
+	// person, whose row must not be pushed.
+	doc := store.LeadsKey(ref.Run, ref.Chunk)
 	if row.LeadID == "" { // else its run has counted it
+		doc = store.LeadsKey(ref.Run, id)
 		if err := s.Prospects.SaveConversion(ctx, ref, id, row.State); err != nil {
 			return Converted{}, err
 		}
-		if err := s.Prospects.PutRows(ctx, ref.Team, store.LeadsKey(ref.Run, id), []domain.Row{row}); err != nil {
+		if err := s.Prospects.PutRows(ctx, ref.Team, doc, []domain.Row{row}); err != nil {
 			return Converted{}, err
 		}
 		if err := s.Prospects.MarkConverted(ctx, ref, store.ListShards(f.campaign.Options.MaxProspects), lead, row.Prospect); err != nil {
@@ -273,7 +277,7 @@ func (s *server) convert(ctx context.Context, id string) (Converted, error) {
 	for _, crm := range s.CRMs {
 		queue := s.Queues["push-"+crm]
 		body, err := json.Marshal(task.Message{
-			Ref: ref, Doc: f.doc, Provider: crm, Leads: []string{lead.ID}, Queue: queue,
+			Ref: ref, Doc: doc, Provider: crm, Leads: []string{lead.ID}, Queue: queue,
 		})
 		if err != nil {
 			return Converted{}, err

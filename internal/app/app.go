@@ -104,12 +104,15 @@ func assemble(env config.Env, cfg aws.Config, outside Outside, needs ...string) 
 		Bucket: conf.Bucket, KeyID: conf.KeyID, Now: p.now,
 	})
 	p.machine = orchestrate.New(cfg)
-	p.secrets = secrets.New(cfg, conf.SecretPrefix, p.now)
+	p.secrets = secrets.New(cfg, conf.SecretPrefix, p.store, p.now)
 	p.kit = newKit(p)
 	return p, nil
 }
 
-func (p *parts) budget() budget.Budget { return budget.Budget{Ledger: p.store} }
+// budget is how the function's paid calls are made; alerts are told on the way.
+func (p *parts) budget() budget.Budget { return budget.Budget{Ledger: p.watch()} }
+
+func (p *parts) watch() *budget.Watch { return budget.NewWatch(p.store, p.store, p.log, p.now) }
 
 // Environment variables that most functions need.
 const (
@@ -124,5 +127,9 @@ const (
 
 // stage adapts a stage's Run to Lambda.
 func stage[In, Out any](p *parts, run func(context.Context, In) (Out, error)) lambda.Handler {
-	return lambdax.Handler(p.log, run)
+	return lambdax.Handler(p.log, func(ctx context.Context, in In) (Out, error) {
+		out, err := run(ctx, in)
+		p.kit.report(ctx)
+		return out, err
+	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/messageai/sluice/internal/pipeline/push"
 	"github.com/messageai/sluice/internal/pipeline/reap"
 	"github.com/messageai/sluice/internal/pipeline/score"
+	"github.com/messageai/sluice/internal/pipeline/single"
 	"github.com/messageai/sluice/internal/task"
 )
 
@@ -31,8 +32,13 @@ func API(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (la
 	if err != nil {
 		return nil, err
 	}
+	now, err := p.onDemand(all)
+	if err != nil {
+		return nil, err
+	}
 	handler := api.New(api.Options{
-		Campaigns: p.store, Prospects: p.store, Access: p.store, Team: p.store, Machine: p.machine, Keys: p.secrets,
+		OnDemand: now, Batches: p.store, Health: p.store, Breakers: breakers{p.kit},
+		Campaigns: p.store, Prospects: p.store, Access: p.store, Team: p.store, Cache: p.store, Machine: p.machine, Keys: p.secrets, Connections: connections{p.kit},
 		StateMachine: p.conf.StateMachine, Queues: p.conf.Queues, Providers: all, Waterfall: p.conf.Waterfall, CRMs: p.conf.CRMs, Embedder: p.conf.Embedder,
 		NewID: uuid.NewString, Now: p.now, Log: p.log,
 	})
@@ -55,7 +61,7 @@ func Plan(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (l
 	}
 	s := &plan.Stage{
 		Store: p.store, Budget: p.budget(), Embedder: embedder, EmbedPrice: price, Embeds: p.conf.Embedder,
-		Sources: all, Enrichers: p.conf.Waterfall, CRMs: p.conf.CRMs, Queues: p.conf.Queues,
+		Sources: all, Enrichers: p.conf.Waterfall, CRMs: p.conf.CRMs, Queues: p.conf.Queues, Keys: p.secrets,
 	}
 	return stage(p, s.Run), nil
 }
@@ -80,6 +86,10 @@ func Discover(_ context.Context, env config.Env, cfg aws.Config, outside Outside
 	return p.worker(discover.Step, s.Do), nil
 }
 
+// companiesInMemory is how many answers about companies a worker keeps: some
+// kilobytes each, twice as many at most.
+const companiesInMemory = 2_000
+
 // Enrich builds the worker of the Enrich state.
 func Enrich(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (lambda.Handler, error) {
 	p, err := assemble(env, cfg, outside, coreTable, prospectsTable, ledgerTable, controlTable, bucket, keyID, secretPrefix)
@@ -90,8 +100,9 @@ func Enrich(_ context.Context, env config.Env, cfg aws.Config, outside Outside) 
 	if err != nil {
 		return nil, err
 	}
-	s := &enrich.Stage{Store: p.store, Budget: p.budget(), Sources: sources, Log: p.log, Now: p.now}
-	return p.worker(enrich.Step, s.Do), nil
+	s := &enrich.Stage{Store: p.store, Budget: p.budget(), Sources: sources, Log: p.log, Now: p.now, Memory: enrich.NewMemory(companiesInMemory, p.now)}
+	jobs := &single.Batch{Store: p.store, Enrich: s.Do, Send: p.machine.Send, Queues: p.conf.Queues}
+	return p.worker(enrich.Step, jobs.Do), nil
 }
 
 // Score builds the function of the Prescore and Score states.
@@ -108,8 +119,12 @@ func Score(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (
 	if err != nil {
 		return nil, err
 	}
+	all, err := p.definitions()
+	if err != nil {
+		return nil, err
+	}
 	s := &score.Stage{
-		Store: p.store, Budget: p.budget(), Embedder: embedder, EmbedPrice: price, Embeds: p.conf.Embedder, Index: index, Now: p.now, Log: p.log,
+		Store: p.store, Budget: p.budget(), Embedder: embedder, EmbedPrice: price, Embeds: p.conf.Embedder, Index: index, Enrichers: all, Now: p.now, Log: p.log,
 	}
 	return stage(p, s.Run), nil
 }
@@ -150,14 +165,14 @@ func Finalize(_ context.Context, env config.Env, cfg aws.Config, outside Outside
 	if err != nil {
 		return nil, err
 	}
-	return stage(p, (&finalize.Stage{Store: p.store, Log: p.log}).Run), nil
+	return stage(p, (&finalize.Stage{Store: p.store, Watch: p.watch(), Log: p.log}).Run), nil
 }
 
 // Reap builds the worker behind the dead-letter queues.
 func Reap(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (lambda.Handler, error) {
-	p, err := assemble(env, cfg, outside)
+	p, err := assemble(env, cfg, outside, ledgerTable)
 	if err != nil {
 		return nil, err
 	}
-	return stage(p, (&reap.Stage{Answers: p.machine, Log: p.log}).Handle), nil
+	return stage(p, (&reap.Stage{Answers: p.machine, Ledger: p.store, Log: p.log}).Handle), nil
 }

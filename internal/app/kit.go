@@ -4,8 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"time"
 
 	"github.com/messageai/sluice/internal/breaker"
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/health"
 	"github.com/messageai/sluice/internal/lexical"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/pipeline/enrich"
@@ -13,6 +18,7 @@ import (
 	"github.com/messageai/sluice/internal/provider/catalog"
 	"github.com/messageai/sluice/internal/provider/transport"
 	"github.com/messageai/sluice/internal/ratelimit"
+	"github.com/messageai/sluice/internal/secrets"
 	"github.com/messageai/sluice/internal/store"
 )
 
@@ -21,6 +27,7 @@ type kit struct {
 	p       *parts
 	limiter *ratelimit.Limiter
 	breaker *breaker.Breaker
+	meter   health.Meter
 }
 
 func newKit(p *parts) *kit {
@@ -61,21 +68,58 @@ func (k *kit) build(name string) (any, provider.Definition, error) {
 	return nil, provider.Definition{}, fmt.Errorf("configure: there is no provider %q; docs/providers.md lists them", name)
 }
 
+// adapter makes an adapter that works with the keys of whoever a call is for.
 func (k *kit) adapter(e catalog.Entry) (any, error) {
+	name := e.Definition.Name
+	return k.adapterOn(e, func(o *transport.Options) {
+		o.Tokens, o.Breaker = store.Tokens{Store: k.p.store}, k.breaker
+		o.Secret = func(ctx context.Context, refresh bool) (transport.Secret, error) {
+			key, err := k.p.secrets.Key(ctx, name, refresh)
+			return transport.Secret{Fields: key.Fields, Account: key.Account, Missing: k.missing(name, key)}, err
+		}
+		o.Observe = func(ctx context.Context, call transport.Event) {
+			if call.Status != 0 {
+				k.p.store.CountCall(domain.TeamOf(ctx), name)
+			}
+		}
+	})
+}
+
+// missing says what to do where there is no key.
+func (k *kit) missing(name string, key secrets.Key) string {
+	connect := "connect one with \"sluice provider connect " + name + "\""
+	if key.Revoked {
+		return "it was revoked; " + connect
+	}
+	return connect + ", or put it into the secret " + k.p.secrets.Name(name) + " for all teams"
+}
+
+// adapterOn makes an adapter on a transport that complete has completed.
+func (k *kit) adapterOn(e catalog.Entry, complete func(*transport.Options)) (any, error) {
 	d := e.Definition
 	settings := k.p.env.Provider(d.Name)
 	base := d.BaseURL
 	if v := settings["base_url"]; v != "" {
 		base = v
 	}
-	client, err := transport.New(transport.Options{
-		Name: d.Name, BaseURL: base, Auth: d.Auth, SecretFields: d.SecretFields, SecretName: k.p.secrets.Name(d.Name),
-		Secret: func(ctx context.Context, refresh bool) (map[string]string, error) {
-			return k.p.secrets.Fields(ctx, d.Name, refresh)
-		},
-		Groups: k.groups(d), RoundTripper: k.p.outside.Transport, Limiter: k.limiter, Breaker: k.breaker, Classify: e.Classify,
+	hosts := maps.Clone(d.Hosts)
+	for name := range hosts {
+		if v := settings[name+"_base_url"]; v != "" {
+			hosts[name] = v
+		}
+	}
+	auth := d.Auth
+	if v := settings["token_url"]; v != "" {
+		auth.TokenURL = v
+	}
+	opts := transport.Options{
+		Name: d.Name, BaseURL: base, Hosts: hosts, Auth: auth, Timeout: d.Timeout, SecretFields: d.SecretFields,
+		Groups: k.groups(d), RoundTripper: k.p.outside.Transport, Limiter: k.limiter, Classify: e.Classify,
 		Logger: k.p.log, Now: k.p.now,
-	})
+		Answered: func(kind fault.Kind, took time.Duration) { k.meter.Add(k.p.now(), d.Name, kind, took) },
+	}
+	complete(&opts)
+	client, err := transport.New(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +171,7 @@ func can(d provider.Definition, c provider.Capability) bool {
 	return false
 }
 
-// enrichers are the providers of the waterfall, with what each can do.
+// enrichers are the providers of the waterfall.
 func (k *kit) enrichers(names []string) (map[string]enrich.Source, error) {
 	out := map[string]enrich.Source{}
 	for _, name := range names {
@@ -135,12 +179,7 @@ func (k *kit) enrichers(names []string) (map[string]enrich.Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := enrich.Source{Definition: d}
-		s.People, _ = adapter.(provider.PersonFinder)
-		s.Person, _ = adapter.(provider.PersonEnricher)
-		s.Emails, _ = adapter.(provider.EmailFinder)
-		s.Verifier, _ = adapter.(provider.EmailVerifier)
-		out[name] = s
+		out[name] = enrich.Source{Definition: d, Adapter: adapter}
 	}
 	return out, nil
 }

@@ -115,6 +115,10 @@ func (s stack) arns() []string {
 	for _, x := range s.Secrets {
 		all = append(all, x.ARN)
 	}
+	if len(s.Secrets) > 0 { // those of teams are made while the stack lives
+		before, _, _ := strings.Cut(s.Secrets[0].ARN, "/providers/")
+		all = append(all, before+"/teams/")
+	}
 	for _, x := range s.Keys {
 		all = append(all, x.ARN)
 	}
@@ -192,4 +196,22 @@ func TestRolesAllowTheWiring(t *testing.T) {
 // dead-letter queue.
 func (s stack) isWork(arn string) bool {
 	return slices.ContainsFunc(s.Queues, func(q template.Queue) bool { return q.ARN == arn && q.DeadLetterARN != "" })
+}
+
+// Who may read the deployment's key of a provider may read a team's, and no
+// other provider's.
+func TestRolesReadTeamsKeysOfTheirProviders(t *testing.T) {
+	t.Parallel()
+	s := deployment(t)
+	const read = "secretsmanager:GetSecretValue"
+	for _, f := range s.Functions {
+		for _, secret := range s.Secrets {
+			_, provider, _ := strings.Cut(secret.Name, "/providers/")
+			before, _, _ := strings.Cut(secret.ARN, "/providers/")
+			shared, own := f.Role.Allows(read, secret.ARN), f.Role.Allows(read, before+"/teams/acme/"+provider+"-AbCdEf")
+			if shared != own {
+				t.Errorf("%s may read the key of %s: the deployment's %v, a team's %v", f.LogicalID, provider, shared, own)
+			}
+		}
+	}
 }

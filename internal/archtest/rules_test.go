@@ -32,6 +32,9 @@ var rules = []rule{
 	// Policies: no I/O.
 	{group: "internal/normalize", inside: "fault", outside: unicode + " github.com/mozillazg/go-unidecode github.com/nyaruka/phonenumbers/v2 github.com/biter777/countries golang.org/x/net/idna golang.org/x/net/publicsuffix github.com/nlnwa/whatwg-url/"},
 	{group: "internal/lexical", inside: "fault normalize provider"},
+	{group: "internal/email", inside: "domain normalize", outside: unicode + " golang.org/x/net/idna"},
+	{group: "internal/email/mx", inside: "email"},
+	{group: "internal/email/pattern", inside: "normalize", outside: unicode},
 	{group: "internal/quality", inside: vocab + " normalize"},
 	{group: "internal/dedup", inside: vocab + " normalize", outside: "github.com/agnivade/levenshtein github.com/cespare/xxhash/v2"},
 	{group: "internal/compliance", inside: vocab},
@@ -39,13 +42,14 @@ var rules = []rule{
 	{group: "internal/listing", inside: vocab + " normalize dedup quality scoring lexical compliance", outside: unicode},
 	{group: "internal/ratelimit", inside: "fault"},
 	{group: "internal/breaker", inside: "fault"},
+	{group: "internal/health", inside: "fault"},
 
 	// Outside world: the store, the orchestrator, secrets, providers.
-	{group: "internal/store", inside: vocab + " normalize ratelimit breaker", outside: awsSDK + " " + workers + " github.com/fxamacker/cbor/v2"},
+	{group: "internal/store", inside: vocab + " normalize ratelimit breaker health provider/transport", outside: awsSDK + " " + workers + " github.com/fxamacker/cbor/v2"},
 	{group: "internal/orchestrate", inside: "fault", outside: awsSDK},
-	{group: "internal/secrets", inside: "fault", outside: awsSDK},
+	{group: "internal/secrets", inside: "domain fault", outside: awsSDK},
 	{group: "internal/provider/transport", inside: "fault ratelimit breaker", outside: grpc + " google.golang.org/genproto/googleapis/rpc/errdetails"},
-	{group: "internal/provider", inside: vocab + " provider/transport", outside: grpc},
+	{group: "internal/provider", inside: vocab + " normalize provider/transport", outside: grpc},
 	{group: "internal/provider/providertest", inside: vocab + " provider provider/transport ratelimit breaker", outside: grpc + " github.com/google/go-cmp/cmp"},
 	{group: "internal/provider/catalog", inside: "money provider provider/transport provider/* !provider/providertest"},
 	{group: "internal/provider/openai", inside: vocab + " provider provider/transport", outside: "github.com/sashabaranov/go-openai"},
@@ -54,12 +58,14 @@ var rules = []rule{
 
 	// Work.
 	{group: "internal/budget", inside: vocab + " store"},
+	{group: "internal/waterfall", inside: vocab + " normalize provider"},
+	{group: "internal/replay", inside: vocab + " budget lexical pipeline/convert pipeline/score provider scoring store task waterfall"},
 	{group: "internal/task", inside: "domain fault", outside: lambda},
-	{group: "internal/pipeline/*", inside: vocab + " budget compliance dedup lexical normalize provider quality scoring store task", outside: lambda + " " + workers},
+	{group: "internal/pipeline/*", inside: vocab + " budget compliance dedup lexical normalize provider quality scoring store task waterfall", outside: lambda + " " + workers},
 
 	// Doors.
 	{group: "internal/lambdax", inside: "fault", outside: lambda},
-	{group: "internal/api", inside: vocab + " compliance provider scoring store task", outside: "github.com/danielgtaylor/huma/v2 github.com/danielgtaylor/huma/v2/ " + workers + " " + uuid},
+	{group: "internal/api", inside: vocab + " breaker health pipeline/single ratelimit compliance provider scoring store task waterfall", outside: "github.com/danielgtaylor/huma/v2 github.com/danielgtaylor/huma/v2/ " + workers + " " + uuid},
 	{group: "internal/app", inside: "** !localaws !localaws/** !sandbox !sandbox/** !practice !cli !archtest !provider/providertest", outside: awsSDK + " " + lambda + " " + uuid + " " + grpc},
 	{group: "functions/*", inside: "app"},
 

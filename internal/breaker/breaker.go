@@ -169,14 +169,14 @@ func (b *Breaker) Report(ctx context.Context, p Permit, o Outcome, reason string
 	return b.write(ctx, p.key, next)
 }
 
-// Open suspends a key until a person closes it.
-func (b *Breaker) Open(ctx context.Context, key, reason string) error {
-	return b.force(ctx, key, Record{State: Open, Reason: reason})
+// Open suspends a key until a person closes it. by names the person.
+func (b *Breaker) Open(ctx context.Context, key, reason, by string) error {
+	return b.force(ctx, key, Record{State: Open, Reason: reason, By: by, At: b.opts.Now().UTC()})
 }
 
-// Close lets calls through again at once.
-func (b *Breaker) Close(ctx context.Context, key string) error {
-	return b.force(ctx, key, Record{State: Closed})
+// Close lets calls through again at once. by names the person.
+func (b *Breaker) Close(ctx context.Context, key, reason, by string) error {
+	return b.force(ctx, key, Record{State: Closed, Reason: reason, By: by, At: b.opts.Now().UTC()})
 }
 
 // State returns the shared record of a key, for screens.

@@ -229,7 +229,7 @@ func TestManual(t *testing.T) {
 	w := newWorld(t)
 	b, other := w.process(), w.process()
 	w.calls(other, breaker.Success, 1)
-	if err := b.Open(t.Context(), "k", "the provider announced maintenance"); err != nil {
+	if err := b.Open(t.Context(), "k", "the provider announced maintenance", "ops"); err != nil {
 		t.Fatal(err)
 	}
 	w.pass(24 * time.Hour)
@@ -240,7 +240,7 @@ func TestManual(t *testing.T) {
 	if want := "calls to this provider are suspended: the provider announced maintenance"; fault.Message(err) != want {
 		t.Errorf("message %q, want %q", fault.Message(err), want)
 	}
-	if err := other.Close(t.Context(), "k"); err != nil {
+	if err := other.Close(t.Context(), "k", "it is over", "ops"); err != nil {
 		t.Fatal(err)
 	}
 	w.pass(6 * time.Second)

@@ -17,10 +17,14 @@ type Record struct {
 	State State
 	// Until is when an open breaker may be probed, and when the lease of a
 	// half-open one ends. Zero with Open: only a person closes it.
-	Until   time.Time
-	Trips   int    // times it opened without a success in between
-	Reason  string // why it is open, for people; no data
-	Version int64  // raised by every write; zero: never written
+	Until  time.Time
+	Trips  int    // times it opened without a success in between
+	Reason string // why it is open, or why a person closed it, for people; no data
+	// By and At are the person who opened or closed it by hand, and when; zero if
+	// the machine did.
+	By      string    `json:",omitzero"`
+	At      time.Time `json:",omitzero"`
+	Version int64     // raised by every write; zero: never written
 }
 
 // Manual reports whether a person opened it.

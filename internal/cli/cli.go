@@ -41,8 +41,16 @@ func (t terminal) live() bool { return isTerminal(t.err) }
 
 type commands struct {
 	Demo demoCommand `cmd:"" help:"Run one campaign in practice mode: the whole stack in this process, simulated providers, no key, no cost."`
-	Run  runCommand  `cmd:"" help:"Score a list of your own (CSV) against an ICP, without any key."`
-	Lead struct {
+	Run  struct {
+		List   runCommand    `cmd:"" default:"withargs" help:"Score a list of your own (CSV) against an ICP, without any key. This is what \"sluice run\" does."`
+		Replay replayCommand `cmd:"" help:"Compute a run again from what it recorded: what another ICP, other weights or another order of providers would have changed. Nobody is asked, nothing is paid."`
+		Retry  retryCommand  `cmd:"" help:"Show what of a run failed, by cause, and run it again from where it stopped."`
+	} `cmd:"" help:"Runs."`
+	Campaign struct {
+		Plan campaignPlanCommand `cmd:"" help:"Print what a campaign would cost: expected and worst case, by provider, without starting it."`
+	} `cmd:"" help:"Campaigns."`
+	Cache cacheCommands `cmd:"" help:"What providers answered, so that nothing is paid twice."`
+	Lead  struct {
 		Why whyCommand `cmd:"" help:"Print the receipt of a score: every criterion, its points, its evidence."`
 	} `cmd:"" help:"Leads."`
 	Dev   devCommand   `cmd:"" help:"Serve practice mode on this machine: the HTTP API and an AWS endpoint for the aws CLI."`
@@ -53,6 +61,23 @@ type commands struct {
 	Team struct {
 		Budget teamBudgetCommand `cmd:"" help:"Set or show what a team may spend at providers in a month, in a deployed stack."`
 	} `cmd:"" help:"Teams."`
+	Drill    drillCommand `cmd:"" help:"Rehearse what may go wrong, in practice mode."`
+	Provider struct {
+		List      providerListCommand    `cmd:"" help:"List the providers: keys, prices, what was spent."`
+		Connect   providerConnectCommand `cmd:"" help:"Give the team a key of its own at a provider, from standard input or a prompt. The provider is asked before it is stored."`
+		Test      providerTestCommand    `cmd:"" help:"Ask a provider whether the key in use is good, and what is left of the account."`
+		Rotate    providerRotateCommand  `cmd:"" help:"Replace the team's key: the new one is checked first, then all workers change over."`
+		Revoke    providerRevokeCommand  `cmd:"" help:"Take the team's key out of use, everywhere within ten seconds."`
+		Reconcile reconcileCommand       `cmd:"" help:"Compare what the providers' accounts count with our ledger, over a run."`
+	} `cmd:"" help:"Providers and their keys."`
+	Prospect struct {
+		Enrich prospectEnrichCommand `cmd:"" help:"Ask providers about one prospect now."`
+	} `cmd:"" help:"Prospects."`
+	Breaker struct {
+		List  breakerListCommand  `cmd:"" help:"Show how the providers are, and which are suspended, by whom and why."`
+		Open  breakerOpenCommand  `cmd:"" help:"Suspend all calls to a provider until somebody closes the breaker."`
+		Close breakerCloseCommand `cmd:"" help:"Let calls to a provider through again."`
+	} `cmd:"" help:"Circuit breakers in front of providers."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

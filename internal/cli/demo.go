@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -31,6 +32,7 @@ type demoCommand struct {
 	Resume    bool          `help:"Continue the run that was interrupted last."`
 	State     string        `help:"Folder that outlives the process." placeholder:"DIR"`
 	Latency   time.Duration `default:"20ms" help:"How long simulated providers take to answer."`
+	Connect   []string      `default:"apollo,hunter" help:"Enrichment providers that have a key, of apollo, clearbit, hunter, lusha, neverbounce, zerobounce and zoominfo; or all." placeholder:"NAMES"`
 
 	given []string // flags of the command line
 }
@@ -82,8 +84,12 @@ func (d *demoCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	connected, err := connected(d.Connect)
+	if err != nil {
+		return err
+	}
 	world, err := practice.Open(ctx, practice.Options{
-		Seed: s.Seed, People: marketSize(s.Prospects), Latency: s.Latency, Generous: true, StateDir: filepath.Join(dir, "world"),
+		Seed: s.Seed, Enrichers: connected, People: marketSize(s.Prospects), Latency: s.Latency, Generous: true, StateDir: filepath.Join(dir, "world"),
 		Parameters: workerParameters(), Fresh: !d.Resume,
 	})
 	if err != nil {
@@ -91,6 +97,19 @@ func (d *demoCommand) Run(ctx context.Context, t terminal) error {
 	}
 	err = d.play(ctx, t, world, dir, s)
 	return errors.Join(err, world.Close())
+}
+
+// connected reads the names of simulated providers that have a key.
+func connected(names []string) ([]string, error) {
+	if slices.Equal(names, []string{"all"}) {
+		return practice.Enrichers(), nil
+	}
+	for _, name := range names {
+		if !slices.Contains(practice.Enrichers(), name) {
+			return nil, fault.New(fault.InvalidInput, "cli.connect", fmt.Sprintf("--connect: there is no enrichment provider %q; use all, or some of %s", name, strings.Join(practice.Enrichers(), ", ")))
+		}
+	}
+	return names, nil
 }
 
 // workerParameters shorten the time after which a killed worker's step may be

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go"
 
@@ -23,20 +24,29 @@ var teamName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 // open returns the deployment's store, with the AWS credentials of the
 // environment. Whatever is missing is an error of one line.
 func (d deployment) open(ctx context.Context) (*store.Store, error) {
+	cfg, err := d.account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return store.New(cfg, tables(d.Stage)), nil
+}
+
+// account is the AWS account of the environment.
+func (d deployment) account(ctx context.Context) (none aws.Config, err error) {
 	if !teamName.MatchString(d.Team) {
-		return nil, fault.New(fault.InvalidInput, "cli.team", "--team wants lower-case letters, digits and hyphens, at most 40")
+		return none, fault.New(fault.InvalidInput, "cli.team", "--team wants lower-case letters, digits and hyphens, at most 40")
 	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
-		return nil, fault.New(fault.Unauthenticated, "cli.account", "the AWS configuration cannot be read: check AWS_PROFILE and ~/.aws/config")
+		return none, fault.New(fault.Unauthenticated, "cli.account", "the AWS configuration cannot be read: check AWS_PROFILE and ~/.aws/config")
 	}
 	if cfg.Region == "" {
-		return nil, fault.New(fault.InvalidInput, "cli.account", "no AWS region is set: set AWS_REGION to that of the deployment")
+		return none, fault.New(fault.InvalidInput, "cli.account", "no AWS region is set: set AWS_REGION to that of the deployment")
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return nil, fault.New(fault.Unauthenticated, "cli.account", "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, of the account that Sluice is deployed in")
+		return none, fault.New(fault.Unauthenticated, "cli.account", "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, of the account that Sluice is deployed in")
 	}
-	return store.New(cfg, tables(d.Stage)), nil
+	return cfg, nil
 }
 
 // tables are what the account's owner works on directly.

@@ -106,7 +106,8 @@ func (r *result) json(w io.Writer) error {
 		"reason": r.status.Reason,
 		"rows":   rowsOf(r.status.Rows.Counts, r.held),
 		"spend": map[string]any{
-			"capMicroUsd": r.status.Spend.CapMicroUSD, "settledMicroUsd": r.status.Spend.SettledMicroUSD, "byProvider": byProvider,
+			"capMicroUsd": r.status.Spend.CapMicroUSD, "settledMicroUsd": r.status.Spend.SettledMicroUSD, "byProvider": byProvider, "cache": r.status.Spend.Cache,
+			"perRowMicroUsd": r.status.Spend.PerRow, "perVerifiedContactMicroUsd": r.status.Spend.PerVerifiedContact, "perQualifiedLeadMicroUsd": r.status.Spend.PerQualifiedLead,
 		},
 		"crm":   r.status.CRM,
 		"truth": r.truth,
@@ -117,6 +118,8 @@ func (r *result) json(w io.Writer) error {
 			"usdPerMillionProspects": r.perMillion(), "pricesFrom": meter.PriceDate,
 		},
 		"campaignId":         r.status.CampaignID,
+		"runId":              r.status.RunID,
+		"alerts":             r.status.Alerts,
 		"elapsedSeconds":     r.elapsed.Seconds(),
 		"prospectsPerMinute": float64(r.status.Rows.In) / r.elapsed.Minutes(),
 	})
@@ -212,8 +215,25 @@ func (r *result) printMoney(b *strings.Builder) {
 		fmt.Fprintf(tw, "  %s\t%s\n", name, spend.ByProvider[name])
 	}
 	_ = tw.Flush() // a strings.Builder does not fail
-	if n := r.status.Progress.Converted; n > 0 {
-		fmt.Fprintf(b, "  %s per lead\n", spend.SettledMicroUSD/money.Micro(n))
+	for _, name := range slices.Sorted(maps.Keys(spend.Cache)) {
+		if c := spend.Cache[name]; c.Hits > 0 {
+			fmt.Fprintf(b, "  %d of %d questions to %s were answered from the cache, which saved %s\n", c.Hits, c.Questions, name, c.Saved)
+		}
+	}
+	for _, per := range []struct {
+		cost *money.Micro
+		what string
+	}{{spend.PerRow, "row"}, {spend.PerVerifiedContact, "verified contact"}, {spend.PerQualifiedLead, "qualified lead"}} {
+		if per.cost != nil {
+			fmt.Fprintf(b, "  %s per %s\n", *per.cost, per.what)
+		}
+	}
+	for _, a := range r.status.Alerts {
+		of := "the run's cap"
+		if a.Scope == "month" {
+			of = "what the team may spend this month,"
+		}
+		fmt.Fprintf(b, "  Alert: %d%% of %s %s is spent\n", a.Percent, of, a.Cap)
 	}
 	fmt.Fprintf(b, "\nAWS for this run, by the list prices of %s: $%.2f per million prospects\n", meter.PriceDate, r.perMillion())
 	n := max(float64(r.status.Rows.In), 1)

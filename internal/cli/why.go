@@ -5,14 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/listing"
+	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/practice"
 	"github.com/messageai/sluice/internal/scoring"
 )
@@ -102,15 +106,34 @@ func printReceipt(w io.Writer, row domain.Row) error {
 		fmt.Fprintf(&b, "Worth knowing next: %s\n", strings.Join(r.Unknown, ", "))
 	}
 	fmt.Fprintf(&b, "Recomputed from this receipt: %.4f (%s, model %s)\n", scoring.Recompute(*r), r.Algorithm, orNone(r.Model))
-	for _, c := range row.Calls {
-		cached := ""
-		if c.Cached {
-			cached = " (cached)"
-		}
-		fmt.Fprintf(&b, "Asked %s for %s: %s, %s%s\n", c.Provider, c.Op, c.Outcome, c.Cost, cached)
-	}
+	printCalls(&b, row)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// printCalls prints a row's enrichment log: who was asked for what, what came of
+// it, what it cost and how long it took.
+func printCalls(b *strings.Builder, row domain.Row) {
+	if len(row.Calls) == 0 {
+		return
+	}
+	b.WriteString("\nEnrichment log\n")
+	tw := tabwriter.NewWriter(b, 2, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "  provider\tendpoint\tfor\tstatus\tcost\ttook\tfrom")
+	var sum money.Micro
+	for _, c := range row.Calls {
+		from, took := "provider", (time.Duration(c.TookMS) * time.Millisecond).String()
+		if c.Cached {
+			from, took = "cache", ""
+		}
+		sum += c.Cost
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Provider, c.Op, c.Field, c.Outcome, c.Cost, took, from)
+	}
+	_ = tw.Flush() // a strings.Builder does not fail
+	fmt.Fprintf(b, "  %s in all\n", sum)
+	for _, field := range slices.Sorted(maps.Keys(row.Missing)) {
+		fmt.Fprintf(b, "  No %s: %s\n", field, row.Missing[field])
+	}
 }
 
 func firstOr(list []string, or string) string {

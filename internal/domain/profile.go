@@ -17,8 +17,8 @@ type RunProfile struct {
 	// the run scores without meaning.
 	Lens  json.RawMessage `json:"lens,omitempty"`
 	Query SearchQuery     `json:"query"`
-	// Waterfall names the providers that enrich, in order.
-	Waterfall []string `json:"waterfall,omitempty"`
+	// Enrich is what is bought, and where; nothing if it names no field.
+	Enrich EnrichPlan `json:"enrich,omitzero"`
 }
 
 // SearchQuery is what a campaign looks for, resolved from its criteria and ICP.

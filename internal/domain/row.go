@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/messageai/sluice/internal/money"
 )
@@ -47,17 +48,54 @@ type Row struct {
 	Calls    []Call   `json:"calls,omitempty"`  // the enrichment log
 	// Missing names fields that could not be bought, and why.
 	Missing map[string]string `json:"missing,omitempty"`
+	// Others are values that were not taken; Confirmed are the further sources that
+	// say the same as the value taken, by field ("person.title").
+	Others    []Other             `json:"others,omitempty"`
+	Confirmed map[string][]string `json:"confirmed,omitempty"`
+}
+
+// Other is a value of a field that was not taken.
+type Other struct {
+	Field   string `json:"field"`
+	Value   string `json:"value"`
+	Source  string `json:"source,omitempty"`
+	Why     string `json:"why"`
+	Refused bool   `json:"refused,omitempty"` // it is wrong, not only different
+}
+
+// Confirm notes that a source says the same about a field as the row does.
+func (r *Row) Confirm(field, source string) {
+	if slices.Contains(r.Confirmed[field], source) {
+		return
+	}
+	if r.Confirmed == nil {
+		r.Confirmed = map[string][]string{}
+	}
+	r.Confirmed[field] = append(r.Confirmed[field], source)
 }
 
 // Call is one line of a row's enrichment log.
 type Call struct {
-	Provider string      `json:"provider"`
-	Op       string      `json:"op"`
-	Outcome  string      `json:"outcome"` // found, none, cached, unclear, or a fault kind
-	Cost     money.Micro `json:"cost"`
-	TookMS   int64       `json:"tookMs,omitempty"`
-	Cached   bool        `json:"cached,omitempty"`
+	Provider   string      `json:"provider"`
+	Op         string      `json:"op"`              // key of the provider's price table
+	Field      Field       `json:"field,omitempty"` // what it was asked for
+	Outcome    string      `json:"outcome"`         // one of the Call constants, or a fault kind
+	Cost       money.Micro `json:"cost"`
+	Confidence float64     `json:"confidence,omitempty"` // of the address that it brought, 0..1, where the provider says
+	TookMS     int64       `json:"tookMs,omitempty"`
+	Cached     bool        `json:"cached,omitempty"`
 }
+
+// The outcomes of calls that are no faults.
+const (
+	CallFound   = "found"
+	CallNone    = "none"
+	CallUnclear = "unclear" // may have been charged, the answer was lost
+	CallSkipped = "skipped" // the provider could not be asked
+)
+
+// Asked reports whether the provider answered, be it with nothing.
+func (c Call) Asked() bool { return c.Outcome == CallFound || c.Outcome == CallNone }
 
 // Counts is the number of rows by state. It balances when the sum over all
 // states equals In.

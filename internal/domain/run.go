@@ -35,6 +35,7 @@ type Options struct {
 	AutoConvert  bool        `json:"autoConvert"`
 	Thresholds   Thresholds  `json:"thresholds"`
 	Cap          money.Micro `json:"cap"` // the most that one run may spend at providers
+	Enrich       Enrich      `json:"enrich,omitzero"`
 }
 
 // Thresholds turn a fit score into a state. They mean what they say: a review
@@ -117,6 +118,7 @@ type Run struct {
 	EndedAt    time.Time `json:"endedAt,omitzero"`
 	Planned    int       `json:"planned"` // rows that discovery may bring at most
 	Totals     *Totals   `json:"totals,omitempty"`
+	Attempt    int       `json:"attempt,omitempty"` // how often what failed was run again
 }
 
 // Totals are the sums over a run's ledger.
@@ -124,8 +126,11 @@ type Totals struct {
 	Rows      Counts               `json:"rows"`
 	Enriched  int                  `json:"enriched"`
 	Converted int                  `json:"converted"`
+	Verified  int                  `json:"verified"`           // rows with an address that a verifier found safe
 	BySource  map[string]int       `json:"bySource,omitempty"` // rows discovered
 	CRM       map[string]PushTally `json:"crm,omitempty"`
+	// Cache is what answers of earlier runs and of other chunks have saved, by provider.
+	Cache map[string]CacheTally `json:"cache,omitempty"`
 }
 
 // PushTally counts what a push did in one CRM.

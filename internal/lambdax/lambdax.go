@@ -18,7 +18,8 @@ import (
 )
 
 // Handler adapts a stage's function to Lambda. A payload that does not decode
-// is InvalidInput; the payload itself is never logged.
+// is InvalidInput; the payload itself is never logged. An input that says for
+// whom it is (a chunk of a run, for example) says so in the context, too.
 func Handler[In, Out any](log *slog.Logger, run func(context.Context, In) (Out, error)) lambda.Handler {
 	return handler(func(ctx context.Context, payload []byte) (answer []byte, err error) {
 		defer func() {
@@ -30,6 +31,11 @@ func Handler[In, Out any](log *slog.Logger, run func(context.Context, In) (Out, 
 		var in In
 		if err := json.Unmarshal(payload, &in); err != nil {
 			return nil, named(fault.New(fault.InvalidInput, "lambda.decode", "the input is not what this function takes; see events/ for samples"))
+		}
+		if work, ok := any(in).(interface {
+			Within(ctx context.Context) context.Context
+		}); ok {
+			ctx = work.Within(ctx)
 		}
 		out, err := run(ctx, in)
 		if err != nil {

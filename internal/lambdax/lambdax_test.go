@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/lambdax"
 )
@@ -50,6 +51,20 @@ func TestErrorsLeaveUnderTheirKind(t *testing.T) {
 				t.Errorf("error = %+v, want type %s with %q and no secret", err, c.kind, c.says)
 			}
 		})
+	}
+}
+
+// chunk is an input that says for whom it is.
+type chunk struct {
+	domain.Ref
+	Doc string `json:"doc"`
+}
+
+func TestAStageWorksInTheNameOfItsTeam(t *testing.T) {
+	t.Parallel()
+	h := lambdax.Handler(slog.New(slog.DiscardHandler), func(ctx context.Context, _ chunk) (string, error) { return domain.TeamOf(ctx), nil })
+	if out, err := h.Invoke(t.Context(), []byte(`{"team":"acme","doc":"d"}`)); err != nil || string(out) != `"acme"` {
+		t.Errorf("the stage works for %s, %v", out, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -23,6 +24,9 @@ func (s *Stack) hosted() ([]lambda.Function, error) {
 	for _, f := range s.tmpl.Functions {
 		folder := path.Base(path.Clean(f.CodeURI))
 		start, ok := s.opts.Functions[folder]
+		if s.opts.Functions == nil {
+			start, ok = noCode, true
+		}
 		if !ok {
 			return nil, fmt.Errorf("function %s: there is no code for CodeUri %q (folder %q)", f.LogicalID, f.CodeURI, folder)
 		}
@@ -34,6 +38,11 @@ func (s *Stack) hosted() ([]lambda.Function, error) {
 		})
 	}
 	return out, nil
+}
+
+// noCode stands for every function of a stack that is there for its data.
+func noCode(context.Context, map[string]string, aws.Config) (lambda.Handler, error) {
+	return nil, errors.New("this stack was started without its functions' code")
 }
 
 // environment is the template's variables and those that Lambda adds (Lambda

@@ -21,7 +21,7 @@ import (
 // [SandboxTransport].
 type Factory func(ctx context.Context, env map[string]string, cfg aws.Config) (lambda.Handler, error)
 
-// Options configures a [Stack]. Dir and Functions are required.
+// Options configures a [Stack]. Dir is required.
 type Options struct {
 	// Dir is the folder of the template; state machine definitions are found
 	// relative to it.
@@ -36,7 +36,8 @@ type Options struct {
 	Region, Account, StackName string
 
 	// Functions has the code of every function of the template, by the last
-	// element of its CodeUri.
+	// element of its CodeUri. Nil: the stack is there for its data, and
+	// whatever is invoked fails.
 	Functions map[string]Factory
 
 	// StateDir is the folder that outlives the process: journal.jsonl and

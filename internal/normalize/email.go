@@ -75,8 +75,9 @@ func Email(cell string) (string, bool) {
 	if address, ok := emailOf(cell); ok {
 		return address, true
 	}
-	for part := range strings.FieldsFuncSeq(Clean(cell), func(r rune) bool { return strings.ContainsRune("<>;,|()[] \"", r) }) {
-		if address, ok := emailOf(part); ok {
+	// A quotation mark ends nothing: john"smith@x.com must not become smith@x.com.
+	for part := range strings.FieldsFuncSeq(Clean(cell), func(r rune) bool { return strings.ContainsRune("<>;,|()[] ", r) }) {
+		if address, ok := emailOf(strings.Trim(part, "\"")); ok {
 			return address, true
 		}
 	}
@@ -93,8 +94,12 @@ func emailOf(s string) (string, bool) {
 		s = s[:query]
 	}
 	s = strings.TrimRight(s, ".")
-	if at := strings.LastIndexByte(s, '@'); at > 0 && !isASCII(s[at:]) {
+	at := strings.LastIndexByte(s, '@')
+	if at > 0 && (!isASCII(s[at:]) || strings.Contains(s[at:], "--")) {
 		host, err := idna.Lookup.ToASCII(s[at+1:])
+		if err == nil {
+			host, err = idna.Lookup.ToASCII(host) // a letter may map to one that has to be checked in turn
+		}
 		if err != nil {
 			return "", false
 		}

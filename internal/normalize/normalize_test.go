@@ -13,6 +13,10 @@ func TestEmail(t *testing.T) {
 	for in, want := range map[string]string{
 		"Ada@Example.COM":                      "ada@example.com",
 		" mailto:ada@example.com?subject=Hi ":  "ada@example.com",
+		`"ada@example.com"`:                    "ada@example.com",
+		`john"smith@example.com`:               "",
+		"a@xn--0.example":                      "",
+		"a@yy--0.example":                      "",
 		"Ada Lovelace <ada@example.com>":       "ada@example.com",
 		"nope; ada@example.com, b@example.com": "ada@example.com",
 		"ada@müller.example":                   "ada@xn--mller-kva.example",

@@ -90,11 +90,23 @@ func TestAProviderWithoutAKeyIsNamedBeforeAnythingStarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		icp := must[domain.ICP](t, w, "POST", "/api/v1/prospecting/icps", sample(t))
-		code, body := call(t, w, "POST", campaigns, practice.Key, api.CampaignRequest{
-			ICPID: icp.ID, Name: "x", Platforms: []string{"apollo"}, Options: api.CampaignOptions{MaxProspects: 10},
-		})
-		if code != http.StatusUnprocessableEntity || !strings.Contains(string(body), "sluice/dev/providers/hunter") {
-			t.Errorf("campaign without Hunter's key = %d %s, want 422 naming the secret", code, body)
+		ask := func(options api.CampaignOptions) (int, string) {
+			options.MaxProspects = 10
+			code, body := call(t, w, "POST", campaigns+"/plan", practice.Key, api.CampaignRequest{ICPID: icp.ID, Name: "x", Platforms: []string{"apollo"}, Options: options})
+			return code, string(body)
+		}
+		if code, body := ask(api.CampaignOptions{Enrich: &api.EnrichRequest{Providers: []string{"hunter"}}}); code != http.StatusUnprocessableEntity || !strings.Contains(body, "sluice/dev/providers/hunter") {
+			t.Errorf("campaign that asks for Hunter without a key = %d %s, want 422 naming the secret", code, body)
+		}
+		if code, body := ask(api.CampaignOptions{}); code != http.StatusOK || strings.Contains(body, `"hunter"`) {
+			t.Errorf("campaign that leaves the providers open = %d %s, want a price without Hunter", code, body)
+		}
+		if err := practice.PutKey(t.Context(), secretsmanager.NewFromConfig(cfg), "sluice/dev", "apollo", ""); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // the function has kept Apollo's key in memory
+		if code, body := ask(api.CampaignOptions{}); code != http.StatusUnprocessableEntity || !strings.Contains(body, "apollo") {
+			t.Errorf("campaign without any enricher's key = %d %s, want 422", code, body)
 		}
 	})
 }

@@ -66,6 +66,7 @@ type Options struct {
 	StateDir   string        // "" keeps everything in memory; its lock is the file of that name with .lock
 	Fresh      bool          // begin anew, whatever StateDir holds
 	Parameters map[string]string
+	Enrichers  []string                   // that have a key; none: apollo and hunter
 	Providers  map[string]upstream.Faults // by provider
 	Faults     localaws.Faults            // of AWS calls and provider calls
 	Tables     dynamodb.Dials             // throttling, conflicts and lags of DynamoDB
@@ -135,7 +136,7 @@ func Open(ctx context.Context, opts Options) (_ *World, err error) {
 	if err := w.openStack(ctx, opts); err != nil {
 		return nil, err
 	}
-	if err := w.connect(ctx); err != nil {
+	if err := w.connect(ctx, opts.Enrichers); err != nil {
 		return nil, fmt.Errorf("connect providers: %w", err)
 	}
 	w.close = sync.OnceValue(w.shut)
@@ -158,6 +159,11 @@ func (w *World) openProviders(opts Options) (err error) {
 		"googleplaces": {Unlimited: opts.Generous},
 		"hubspot":      {Unlimited: opts.Generous},
 		"openai":       {Unlimited: opts.Generous},
+		"clearbit":     {Unlimited: opts.Generous},
+		"lusha":        {Unlimited: opts.Generous},
+		"neverbounce":  {Unlimited: opts.Generous},
+		"zerobounce":   {Unlimited: opts.Generous},
+		"zoominfo":     {Unlimited: opts.Generous},
 	}
 	w.Sandbox, err = sandbox.New(sandbox.Options{
 		Seed: opts.Seed, People: opts.People, Latency: opts.Latency, Journal: w.remember(), Plans: plans, Faults: opts.Providers,
@@ -257,7 +263,10 @@ func mortal(ctx context.Context, method string, req, reply any, cc *grpc.ClientC
 
 // connect puts the simulators' keys where a user puts real ones, and gives the
 // team its API key.
-func (w *World) connect(ctx context.Context) error {
+func (w *World) connect(ctx context.Context, enrichers []string) error {
+	if len(enrichers) == 0 {
+		enrichers = []string{"apollo", "hunter"}
+	}
 	cfg, err := w.Stack.Config("")
 	if err != nil {
 		return err
@@ -267,8 +276,8 @@ func (w *World) connect(ctx context.Context) error {
 		Control: w.Stack.Output("ControlTable"), Bucket: w.Stack.Output("RunsBucket"), KeyID: w.Stack.Output("DataKey"),
 	})
 	client := secretsmanager.NewFromConfig(cfg)
-	for _, provider := range []string{"apollo", "hunter", "googleplaces", "hubspot", "openai", "pinecone"} {
-		if err := PutKey(ctx, client, w.Stack.Output("SecretPrefix"), provider, w.Sandbox.Key(provider)); err != nil {
+	for _, name := range append([]string{"googleplaces", "hubspot", "openai", "pinecone"}, enrichers...) {
+		if err := PutKey(ctx, client, w.Stack.Output("SecretPrefix"), name, w.Sandbox.Key(name)); err != nil {
 			return err
 		}
 	}
@@ -277,7 +286,11 @@ func (w *World) connect(ctx context.Context) error {
 
 // PutKey puts a provider's API key into its secret.
 func PutKey(ctx context.Context, client *secretsmanager.Client, prefix, provider, key string) error {
-	value, err := json.Marshal(map[string]string{"apiKey": key})
+	fields := map[string]string{"apiKey": key}
+	if provider == "zoominfo" {
+		fields = map[string]string{"clientId": key, "clientSecret": key}
+	}
+	value, err := json.Marshal(fields)
 	if err != nil {
 		return err
 	}
@@ -285,6 +298,11 @@ func PutKey(ctx context.Context, client *secretsmanager.Client, prefix, provider
 		SecretId: aws.String(prefix + "/providers/" + provider), SecretString: aws.String(string(value)),
 	})
 	return err
+}
+
+// Enrichers are the simulated providers that enrich or verify.
+func Enrichers() []string {
+	return []string{"apollo", "clearbit", "hunter", "lusha", "neverbounce", "zerobounce", "zoominfo"}
 }
 
 // Start starts the queues' pollers and continues interrupted runs.

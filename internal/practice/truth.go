@@ -15,6 +15,8 @@ type Truth struct {
 	RecallAtConvert    float64 `json:"recallAtConvert"`    // share of the discovered who truly fit that became leads
 	EmailCoverage      float64 `json:"emailCoverage"`      // share of leads with an address
 	BounceRate         float64 `json:"bounceRate"`         // share of leads' addresses that would bounce
+	SafeCoverage       float64 `json:"safeCoverage"`       // share of leads with an address that is called safe
+	SafeBounceRate     float64 `json:"safeBounceRate"`     // share of those that would bounce
 }
 
 // Measure reads every converted chunk of a run and compares it with the truth.
@@ -25,7 +27,7 @@ func (w *World) Measure(ctx context.Context, campaign, run string, icp domain.IC
 		return Truth{}, err
 	}
 	judge := w.Sandbox.Market().Judge(icp)
-	var leads, right, fit, emails, bounces int
+	var leads, right, fit, emails, bounces, safe, safeBounces int
 	people := map[int]bool{} // who fits; duplicates of a person count once
 	for name := range ledger.Chunks {
 		rows, err := w.Store.Rows(ctx, Team, store.StepKey(run, name, store.StepConverted))
@@ -53,10 +55,19 @@ func (w *World) Measure(ctx context.Context, campaign, run string, icp domain.IC
 			if fits {
 				right++
 			}
-			if email := row.Prospect.Contact.Email; email != "" {
-				emails++
-				if !w.Sandbox.Market().Deliverable(strings.ToLower(email)) {
-					bounces++
+			c := row.Prospect.Contact
+			if c.Email == "" {
+				continue
+			}
+			called := c.EmailStatus == domain.EmailSafe
+			emails++
+			if called {
+				safe++
+			}
+			if !w.Sandbox.Market().Deliverable(strings.ToLower(c.Email)) {
+				bounces++
+				if called {
+					safeBounces++
 				}
 			}
 		}
@@ -64,6 +75,7 @@ func (w *World) Measure(ctx context.Context, campaign, run string, icp domain.IC
 	return Truth{
 		PrecisionAtConvert: ratio(right, leads), RecallAtConvert: ratio(right, fit),
 		EmailCoverage: ratio(emails, leads), BounceRate: ratio(bounces, emails),
+		SafeCoverage: ratio(safe, leads), SafeBounceRate: ratio(safeBounces, safe),
 	}, nil
 }
 

@@ -9,11 +9,11 @@
 package provider
 
 import (
-	"context"
 	"time"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/normalize"
 	"github.com/messageai/sluice/internal/provider/transport"
 	"google.golang.org/grpc"
 )
@@ -24,15 +24,22 @@ type Capability string
 
 // The capabilities.
 const (
-	CanDiscover      Capability = "Discoverer"
-	CanFindPeople    Capability = "PersonFinder"
-	CanEnrichPerson  Capability = "PersonEnricher"
-	CanEnrichCompany Capability = "CompanyEnricher"
-	CanFindEmail     Capability = "EmailFinder"
-	CanVerifyEmail   Capability = "EmailVerifier"
-	CanEmbed         Capability = "Embedder"
-	CanIndexVectors  Capability = "VectorIndex"
-	CanPush          Capability = "CRM"
+	CanDiscover         Capability = "Discoverer"
+	CanFindCompanies    Capability = "CompanyFinder"
+	CanFindPeople       Capability = "PersonFinder"
+	CanEnrichPerson     Capability = "PersonEnricher"
+	CanEnrichCompany    Capability = "CompanyEnricher"
+	CanFindPhone        Capability = "PhoneFinder"
+	CanFindTechnologies Capability = "TechnologyFinder"
+	CanFindIntent       Capability = "IntentFinder"
+	CanFindEmail        Capability = "EmailFinder"
+	CanVerifyEmail      Capability = "EmailVerifier"
+	CanVerifyInBulk     Capability = "BulkVerifier"
+	CanReadAccount      Capability = "AccountReader"
+	CanAddToSequence    Capability = "Sequencer"
+	CanEmbed            Capability = "Embedder"
+	CanIndexVectors     Capability = "VectorIndex"
+	CanPush             Capability = "CRM"
 )
 
 // Status says whether an adapter may be chosen for a new campaign.
@@ -56,10 +63,18 @@ type Definition struct {
 	Auth         transport.Auth
 	SecretFields []string // keys of the JSON secret; the first is the API key
 	BaseURL      string   // default; SLUICE_<NAME>_BASE_URL overrides it
-	Quotas       []Quota  // by operation; the adapter's operations are the keys of Prices.Operations
-	Prices       money.Table
-	Terms        Terms
-	Status       Status
+	// Hosts are further base URLs, for a provider with more than one; the
+	// setting <key>_base_url overrides each.
+	Hosts map[string]string
+	// Offers are the questions about one prospect that the provider answers, by
+	// operation.
+	Offers map[string]Offer
+	Quotas []Quota // by operation; the adapter's operations are the keys of Prices.Operations
+	Prices money.Table
+	Terms  Terms
+	Status Status
+	// Timeout of one attempt; zero: 20 s.
+	Timeout time.Duration
 	// RepeatFree: the provider does not charge again for a question it already
 	// answered in the same billing period, so an unclear call may be repeated.
 	RepeatFree bool
@@ -68,17 +83,94 @@ type Definition struct {
 // Keys of a price table that stages need to know, by capability. An adapter's
 // other operations are its own.
 const (
-	OpDiscover     = "discover"
-	OpFindPeople   = "find_people"
-	OpEnrichPerson = "enrich_person"
-	OpFindEmail    = "find_email"
-	OpVerifyEmail  = "verify_email"
-	OpEmbed        = "embed" // a unit is one million tokens
+	OpDiscover         = "discover"
+	OpFindCompanies    = "find_companies"
+	OpFindPeople       = "find_people"
+	OpEnrichPerson     = "enrich_person"
+	OpEnrichCompany    = "enrich_company"
+	OpFindPhone        = "find_phone"
+	OpFindTechnologies = "find_technologies"
+	OpFindIntent       = "find_intent"
+	OpFindEmail        = "find_email"
+	OpVerifyEmail      = "verify_email"
+	OpVerifyInBulk     = "verify_in_bulk" // a unit is one address
+	OpReadAccount      = "read_account"
+	OpAddToSequence    = "add_to_sequence"
+	OpEmbed            = "embed" // a unit is one million tokens
 )
 
 // Operation is the name of a priced call, "hunter.find_email": the provider's
 // name, a dot, and a key of its price table.
 func (d Definition) Operation(key string) string { return d.Name + "." + key }
+
+// Offer is one question that a provider answers about a prospect: what the
+// answer may bring, and by what the prospect must be known.
+type Offer struct {
+	Gives []domain.Field
+	By    []Identity // any one of them will do, the best first
+	Batch int        // most prospects of one call; zero: 1
+	// Interactive: only for what a person is looking at. A list must not be
+	// walked through with it.
+	Interactive bool
+}
+
+// Identity is something by which a provider knows a prospect.
+type Identity string
+
+// The identities.
+const (
+	ByID            Identity = "id"      // the provider's own id of the person or company
+	ByEmail         Identity = "email"   // of the person
+	ByProfile       Identity = "profile" // of the person, at LinkedIn
+	ByNameAtDomain  Identity = "name at domain"
+	ByNameAtCompany Identity = "name at company"
+	ByDomain        Identity = "domain"       // of the company
+	ByCompanyName   Identity = "company name" // alone
+)
+
+// Identity returns the best identity by which the provider can be asked an
+// operation about a prospect; "" if there is none.
+func (d Definition) Identity(op string, p domain.Prospect) Identity {
+	for _, by := range d.Offers[op].By {
+		if d.knows(by, p) {
+			return by
+		}
+	}
+	return ""
+}
+
+func (d Definition) knows(by Identity, p domain.Prospect) bool {
+	whole := p.Person.FirstName != "" && p.Person.LastName != ""
+	switch by {
+	case ByID:
+		return d.ID(p) != ""
+	case ByEmail:
+		return p.Contact.Email != ""
+	case ByProfile:
+		_, ok := normalize.LinkedInSlug(p.Person.ProfileURL)
+		return ok
+	case ByNameAtDomain:
+		return whole && p.Company.Domain != ""
+	case ByNameAtCompany:
+		return whole && p.Company.Name != ""
+	case ByDomain:
+		return p.Company.Domain != ""
+	case ByCompanyName:
+		return p.Company.Name != ""
+	}
+	return false
+}
+
+// ID is the provider's own id of a prospect; "" if it is not known.
+func (d Definition) ID(p domain.Prospect) string {
+	if id := p.Refs[d.Name]; id != "" || p.Source != d.Name {
+		return id
+	}
+	return p.ProfileID
+}
+
+// BatchOf is how many prospects one call of an operation may be about.
+func (d Definition) BatchOf(op string) int { return max(d.Offers[op].Batch, 1) }
 
 // Quota is a documented rate of a group of operations that share one limit.
 type Quota struct {
@@ -121,122 +213,4 @@ func (s Settings) Or(key, def string) string {
 		return v
 	}
 	return def
-}
-
-// Usage is what one answer cost. Cost is what the provider's rules say was
-// charged, zero for a miss that is free.
-type Usage struct {
-	Op   string // key of the price table
-	Cost money.Micro
-	Took time.Duration
-}
-
-// Discoverer finds prospects page by page.
-type Discoverer interface {
-	// Discover returns the page at cursor; "" is the first. The page's Next is
-	// "" at the end. Prospects come without team-dependent ID.
-	Discover(ctx context.Context, q Query, cursor string) (Page, error)
-}
-
-// Query is what to look for. Empty lists do not restrict.
-type Query struct {
-	Titles     []string
-	Sizes      []string // employee ranges: "51-200"
-	Locations  []string
-	Industries []string
-	Keywords   []string
-	PageSize   int // zero: the provider's maximum
-}
-
-// Page is one page of a discovery.
-type Page struct {
-	Prospects []domain.Prospect
-	Next      string
-	Total     int // how many the provider says there are in all; zero: it does not say
-	Usage     Usage
-}
-
-// PersonFinder finds people at one company, for companies discovered without any.
-type PersonFinder interface {
-	FindPeople(ctx context.Context, companyDomain string, q Query) ([]domain.Prospect, Usage, error)
-}
-
-// PersonEnricher completes a person: identity, work e-mail, employer. A person
-// that the provider does not know is Found false, not an error. The returned
-// prospect holds only what the provider said; merging is the caller's.
-type PersonEnricher interface {
-	EnrichPerson(ctx context.Context, p domain.Prospect) (PersonAnswer, error)
-}
-
-// PersonAnswer is the answer to one [PersonEnricher] question.
-type PersonAnswer struct {
-	Found    bool
-	Prospect domain.Prospect
-	Usage    Usage
-}
-
-// CompanyEnricher completes a company by its source id or domain.
-type CompanyEnricher interface {
-	EnrichCompany(ctx context.Context, p domain.Prospect) (PersonAnswer, error)
-}
-
-// EmailFinder finds a person's work address.
-type EmailFinder interface {
-	FindEmail(ctx context.Context, q EmailQuery) (EmailAnswer, error)
-}
-
-// EmailQuery names a person at a domain.
-type EmailQuery struct{ FirstName, LastName, Domain string }
-
-// EmailAnswer is the answer to one [EmailFinder] question.
-type EmailAnswer struct {
-	Found      bool
-	Email      string
-	Confidence float64            // 0..1
-	Status     domain.EmailStatus // as far as the finder says
-	Usage      Usage
-}
-
-// EmailVerifier tells whether an address can receive mail. A check that is
-// still running is a fault Unavailable with RetryAfter.
-type EmailVerifier interface {
-	VerifyEmail(ctx context.Context, email string) (Verification, error)
-}
-
-// Verification is the answer of an [EmailVerifier].
-type Verification struct {
-	Status domain.EmailStatus
-	Reason string // the provider's word for it
-	Usage  Usage
-}
-
-// Embedder turns texts into vectors of unit length.
-type Embedder interface {
-	Model() string
-	// Embed returns one vector per text, in order. It splits into requests by
-	// the provider's limits.
-	Embed(ctx context.Context, texts []string) ([][]float32, Usage, error)
-}
-
-// VectorIndex keeps vectors by namespace (one per team).
-type VectorIndex interface {
-	Upsert(ctx context.Context, namespace string, vectors []Vector) (Usage, error)
-	// Nearest returns up to k ids by falling similarity. Freshly upserted
-	// vectors may be missing.
-	Nearest(ctx context.Context, namespace string, vector []float32, k int) ([]Neighbour, Usage, error)
-	Delete(ctx context.Context, namespace string, ids []string) error
-}
-
-// Vector is one entry of a [VectorIndex]. Metadata holds strings, numbers and
-// booleans only and no contact data.
-type Vector struct {
-	ID       string
-	Values   []float32
-	Metadata map[string]any
-}
-
-// Neighbour is one hit of a [VectorIndex].
-type Neighbour struct {
-	ID    string
-	Score float64
 }

@@ -49,9 +49,10 @@ type Limiter struct {
 // other fields and is held over store calls, so it is a channel and not a mutex:
 // waiting for it ends with the caller's context.
 type local struct {
-	turn  chan struct{}
-	block Block
-	want  int // slots to ask for next: doubles while blocks are used up, else falls
+	turn     chan struct{}
+	block    Block
+	borrowed bool // the last slot was one of the share
+	want     int  // slots to ask for next: doubles while blocks are used up, else falls
 }
 
 // New makes a limiter. It does no I/O.
@@ -95,10 +96,18 @@ func (l *Limiter) Reserve(ctx context.Context, key string, n int, q Quota) (Bloc
 
 // Wait takes one slot of key and returns when its time has come. If that is
 // more than MaxWait away, or behind the context's deadline, it returns at once
-// with a fault RateLimited whose RetryAfter says when to come back.
+// with a fault RateLimited whose RetryAfter says when to come back. Calls that
+// a person awaits ([Interactive]) have a lane of their own.
 func (l *Limiter) Wait(ctx context.Context, key string, q Quota) error {
+	if err := q.Validate(); err != nil {
+		return fault.Wrap(fault.Internal, "ratelimit.wait", err)
+	}
+	q, people := q.Lanes()
+	if people.Rate > 0 && interactive(ctx) {
+		return l.waitInteractive(ctx, key, q, people)
+	}
 	for {
-		slot, err := l.take(ctx, key, q)
+		slot, err := l.take(ctx, key, q, people)
 		if err != nil {
 			return err
 		}
@@ -112,7 +121,7 @@ func (l *Limiter) Wait(ctx context.Context, key string, q Quota) error {
 	}
 }
 
-// Push keeps everyone away from key until the given time. Other processes may
+// Push keeps everyone, people too, away from key until the given time. Other processes may
 // still use slots they already hold (at most Options.Hold).
 func (l *Limiter) Push(ctx context.Context, key string, until time.Time) error {
 	k := l.local(key)
@@ -121,14 +130,16 @@ func (l *Limiter) Push(ctx context.Context, key string, until time.Time) error {
 	}
 	defer k.unlock()
 	k.block, k.want = Block{}, 1
-	if err := l.store.Push(ctx, key, until); err != nil {
-		return fmt.Errorf("push limiter: %w", err)
+	for _, each := range []string{key, interactiveKey(key)} {
+		if err := l.store.Push(ctx, each, until); err != nil {
+			return fmt.Errorf("push limiter: %w", err)
+		}
 	}
 	return nil
 }
 
 // take removes a slot from the local block, after refilling it if need be.
-func (l *Limiter) take(ctx context.Context, key string, q Quota) (time.Time, error) {
+func (l *Limiter) take(ctx context.Context, key string, q, people Quota) (time.Time, error) {
 	k := l.local(key)
 	if err := k.lock(ctx); err != nil {
 		return time.Time{}, err
@@ -140,6 +151,13 @@ func (l *Limiter) take(ctx context.Context, key string, q Quota) (time.Time, err
 		k.want = 1
 	}
 	if k.block.Slots == 0 {
+		if !k.borrowed {
+			slot, ok, err := l.borrow(ctx, key, q, people)
+			if k.borrowed = ok; ok || err != nil {
+				return slot, err
+			}
+		}
+		k.borrowed = false
 		n := max(1, min(k.want, l.opts.MaxBlock, int(l.opts.Hold/q.Interval())))
 		block, err := l.Reserve(ctx, key, n, q)
 		if err != nil {

@@ -184,8 +184,8 @@ func TestBlocksSaveWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := store.count(); got > calls/40 {
-			t.Errorf("%d writes for %d calls, want at most %d", got, calls, calls/40)
+		if got := store.count(); got > calls/20 { // one for a block, one to borrow from the share
+			t.Errorf("%d writes for %d calls, want at most %d", got, calls, calls/20)
 		}
 	})
 }
@@ -193,7 +193,7 @@ func TestBlocksSaveWrites(t *testing.T) {
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		q := ratelimit.Quota{Rate: 60, Per: time.Minute, Burst: 5}
+		q := ratelimit.Quota{Rate: 10, Per: 10 * time.Second, Burst: 5} // too low a rate for lanes
 		l := ratelimit.New(newMemory(), ratelimit.Options{})
 		for range 3 { // a pause long enough gives the burst back
 			began := time.Now()

@@ -9,10 +9,15 @@ import (
 
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/sandbox/apollo"
+	"github.com/messageai/sluice/internal/sandbox/clearbit"
 	"github.com/messageai/sluice/internal/sandbox/googleplaces"
 	"github.com/messageai/sluice/internal/sandbox/hunter"
+	"github.com/messageai/sluice/internal/sandbox/lusha"
 	"github.com/messageai/sluice/internal/sandbox/market"
+	"github.com/messageai/sluice/internal/sandbox/neverbounce"
 	"github.com/messageai/sluice/internal/sandbox/upstream"
+	"github.com/messageai/sluice/internal/sandbox/zerobounce"
+	"github.com/messageai/sluice/internal/sandbox/zoominfo"
 )
 
 // Options of a sandbox. The zero value is seed 0 with 20,000 people, the
@@ -49,28 +54,45 @@ type Sandbox struct {
 	hosts   map[string]*upstream.Server
 }
 
-// New generates the market and mounts the providers of this package: Apollo,
-// Hunter and Google Places. Others are added with [Sandbox.Mount].
+// New generates the market and mounts the providers of people, companies and
+// verdicts about addresses. Others are added with [Sandbox.Mount].
 func New(o Options) (*Sandbox, error) {
 	m, err := market.New(market.Options{Seed: o.Seed, People: o.People, Now: time.Now()})
 	if err != nil {
 		return nil, err
 	}
 	s := &Sandbox{options: o, market: m, servers: map[string]*upstream.Server{}, hosts: map[string]*upstream.Server{}}
+	prompt := func(name string) bool { return o.Latency == 0 && o.Faults[name] == (upstream.Faults{}) }
 	for _, p := range []struct {
-		name, host string
-		quotas     map[string][]upstream.Window
-		build      func(*upstream.Server, Plan) upstream.Handler
+		name   string
+		hosts  []string
+		quotas map[string][]upstream.Window
+		build  func(*upstream.Server, Plan) upstream.Handler
 	}{
-		{"apollo", "api.apollo.io", apollo.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
+		{"apollo", []string{"api.apollo.io"}, apollo.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
 			return apollo.New(m, f, s.Key("apollo"), apollo.Options{Credits: p.Credits, Price: p.CreditPrice})
 		}},
-		{"hunter", "api.hunter.io", hunter.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
+		{"clearbit", clearbit.Hosts(), clearbit.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
+			return clearbit.New(m, f, s.Key("clearbit"), clearbit.Options{Credits: p.Credits, Price: p.CreditPrice, Prompt: prompt("clearbit")})
+		}},
+		{"hunter", []string{"api.hunter.io"}, hunter.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
 			return hunter.New(m, f, s.Key("hunter"), hunter.Options{
-				Credits: p.Credits, Price: p.CreditPrice, Prompt: o.Latency == 0 && o.Faults["hunter"] == (upstream.Faults{}),
+				Credits: p.Credits, Price: p.CreditPrice, Prompt: prompt("hunter"),
 			})
 		}},
-		{"googleplaces", "places.googleapis.com", googleplaces.Quotas(), func(f *upstream.Server, _ Plan) upstream.Handler {
+		{"lusha", []string{"api.lusha.com"}, lusha.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
+			return lusha.New(m, f, s.Key("lusha"), lusha.Options{Credits: p.Credits, Price: p.CreditPrice, Steady: prompt("lusha")})
+		}},
+		{"neverbounce", []string{"api.neverbounce.com"}, neverbounce.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
+			return neverbounce.New(m, f, s.Key("neverbounce"), neverbounce.Options{Credits: p.Credits, Price: p.CreditPrice})
+		}},
+		{"zerobounce", zerobounce.Hosts(), zerobounce.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
+			return zerobounce.New(m, f, s.Key("zerobounce"), zerobounce.Options{Credits: p.Credits, Price: p.CreditPrice})
+		}},
+		{"zoominfo", []string{"api.zoominfo.com"}, zoominfo.Quotas(), func(f *upstream.Server, p Plan) upstream.Handler {
+			return zoominfo.New(m, f, s.Key("zoominfo"), zoominfo.Options{Credits: p.Credits, Price: p.CreditPrice})
+		}},
+		{"googleplaces", []string{"places.googleapis.com"}, googleplaces.Quotas(), func(f *upstream.Server, _ Plan) upstream.Handler {
 			return googleplaces.New(m, f, s.Key("googleplaces"))
 		}},
 	} {
@@ -78,8 +100,11 @@ func New(o Options) (*Sandbox, error) {
 		if err != nil {
 			return nil, fmt.Errorf("build sandbox: %w", err)
 		}
-		if err := s.Mount(p.host, p.name, p.build(front, o.Plans[p.name])); err != nil {
-			return nil, fmt.Errorf("build sandbox: %w", err)
+		handler := p.build(front, o.Plans[p.name])
+		for _, host := range p.hosts {
+			if err := s.Mount(host, p.name, handler); err != nil {
+				return nil, fmt.Errorf("build sandbox: %w", err)
+			}
 		}
 	}
 	return s, nil

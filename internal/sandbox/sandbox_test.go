@@ -80,7 +80,7 @@ func TestRoutesByHost(t *testing.T) {
 	if _, err := ask(t, s, http.MethodGet, "https://www.nowhere.example/secret?q=1", "X", "", ""); !strings.Contains(err, `"www.nowhere.example"`) || strings.Contains(err, "practice mode reaches nothing outside") == false {
 		t.Errorf("unknown host: %s", err)
 	}
-	if d := cmp.Diff([]string{"apollo", "googleplaces", "hunter"}, s.Providers()); d != "" {
+	if d := cmp.Diff([]string{"apollo", "clearbit", "googleplaces", "hunter", "lusha", "neverbounce", "zerobounce", "zoominfo"}, s.Providers()); d != "" {
 		t.Error(d)
 	}
 }

@@ -65,7 +65,7 @@ func inBubble(t *testing.T, test func(t *testing.T, s *secrets.Store, r *reads, 
 		if err != nil {
 			t.Fatal(err)
 		}
-		test(t, secrets.New(cfg, "sluice/test", time.Now), r, func(value string) {
+		test(t, secrets.New(cfg, "sluice/test", &record{}, time.Now), r, func(value string) {
 			_, err := secretsmanager.NewFromConfig(cfg).PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
 				SecretId: aws.String("sluice/test/providers/hunter"), SecretString: &value,
 			})

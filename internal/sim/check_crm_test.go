@@ -12,6 +12,7 @@ import (
 // lead is who should be in the CRM.
 type lead struct {
 	row     domain.Row
+	chunk   *chunk
 	team    int
 	manual  bool
 	receipt push.Result
@@ -19,77 +20,75 @@ type lead struct {
 }
 
 // checkCRM compares the CRM with the leads and their receipts: each lead is
-// there once, and nobody else is.
+// there once, as its row says, and nobody else is.
 func (w *world) checkCRM(ctx context.Context, all []chunk, t tables) {
 	leads := w.leads(ctx, all, t)
 	times := map[string]int{}
 	for _, c := range w.HubSpot.Contacts() {
 		id := c.Properties["sluice_lead_id"]
+		if w.checkTheirs(c); id == "" && w.known[c.ID] != nil {
+			continue
+		}
 		times[id]++
 		l, ok := leads[id]
 		switch {
-		case !ok && !w.excused(all):
-			w.fail("the CRM holds %q, who is no lead", id)
-		case ok && l.pushed && l.receipt.RecordID != "" && l.receipt.RecordID != c.ID:
-			w.fail("lead %s is record %s, its receipt says %s", id, c.ID, l.receipt.RecordID)
+		case !ok:
+			w.fail(thatCRMIsOneToOne, "the CRM holds %q, who is no lead", id)
+			continue
+		case l.pushed && l.receipt.RecordID != "" && l.receipt.RecordID != c.ID:
+			w.fail(thatReceiptsProve, "lead %s is record %s, its receipt says %s", id, c.ID, l.receipt.RecordID)
 		}
+		w.checkRecord(c, l)
 	}
 	for id, n := range times {
 		if n > 1 {
-			w.fail("lead %s is in the CRM %d times", id, n)
+			w.fail(thatCRMIsOneToOne, "lead %s is in the CRM %d times", id, n)
 		}
 	}
 	for _, d := range w.HubSpot.DuplicateContacts("email") {
-		w.fail("one address is in the CRM %d times", len(d.IDs))
+		w.fail(thatCRMIsOneToOne, "one address is in the CRM %d times", len(d.IDs))
 	}
 	for id, l := range leads {
+		refused := l.pushed && (l.receipt.Rejected != "" || l.receipt.Action == push.Conflict)
 		switch {
-		case times[id] > 0 && !l.pushed && !w.partial(l):
-			w.fail("lead %s is in the CRM without a receipt", id)
-		case times[id] > 0:
-		case l.pushed && (l.receipt.Rejected != "" || l.receipt.Action == push.Conflict):
+		case times[id] > 0 && !l.pushed && !w.unfinished(l):
+			w.fail(thatReceiptsProve, "lead %s is in the CRM without a receipt", id)
+		case times[id] > 0 || refused || w.unfinished(l):
 		case w.mayNotContact(l.row.Prospect, l.team, func(listing) bool { return true }):
-		case !l.manual && w.partial(l), l.manual && w.director.stormy():
 		default:
-			w.fail("lead %s is not in the CRM", id)
+			w.fail(thatCRMIsOneToOne, "lead %s is not in the CRM", id)
 		}
-		if l.pushed && times[id] == 1 && !l.receipt.Verified && l.receipt.Rejected == "" && l.receipt.Action != push.Conflict && !w.director.stormy() {
-			w.fail("lead %s is in the CRM, its receipt does not prove it", id)
-		}
-		if l.pushed && l.receipt.Verified && times[id] != 1 {
-			w.fail("lead %s was verified once, and is in the CRM %d times", id, times[id])
+		switch {
+		case l.pushed && !refused && !l.receipt.Verified:
+			w.fail(thatReceiptsProve, "the receipt of lead %s does not prove that it is in the CRM, where it is %d times", id, times[id])
+		case l.pushed && l.receipt.Verified && times[id] != 1:
+			w.fail(thatReceiptsProve, "lead %s was verified once, and is in the CRM %d times", id, times[id])
 		}
 	}
+	w.checkCompanies(leads)
 }
 
-// excused reports whether some chunk failed after it may have been pushed.
-func (w *world) excused(all []chunk) bool {
-	for _, c := range all {
-		if c.ledger.Failure != "" {
-			return true
-		}
+// unfinished reports whether the push of a lead was given up, and that was said:
+// the chunk has no result of that CRM and its run did not complete, or, for a
+// push that a person asked for and nobody reports on, its workers had reason to
+// give up until the message was a dead letter.
+func (w *world) unfinished(l lead) bool {
+	if l.manual {
+		return w.director.storm("push-hubspot") || w.director.ill("hubspot")
 	}
-	return false
-}
-
-// partial reports whether the run of a lead says that leads are missing.
-func (w *world) partial(l lead) bool {
-	for _, r := range w.runs {
-		if r.Team == l.team && r.last.Status != string(domain.RunCompleted) {
-			return true
-		}
-	}
-	return false
+	_, done := l.chunk.ledger.CRM["hubspot"]
+	return !done && l.chunk.run.last.Status != string(domain.RunCompleted)
 }
 
 // leads are everybody who became one, by the rows and by hand.
 func (w *world) leads(ctx context.Context, all []chunk, t tables) map[string]lead {
 	out := map[string]lead{}
-	for _, c := range all {
+	for i := range all {
+		c := &all[i]
 		ref := c.run.ref
 		var receipt push.Receipt
 		if _, err := w.Store.Receipts(ctx, ref.Team, ref.Run, "hubspot", c.name, &receipt); err != nil {
-			w.fail("receipts of chunk %s: %v", c.name, err)
+			w.fail(thatReceiptsProve, "receipts of chunk %s: %v", c.name, err)
 		}
 		held := map[string]domain.Row{} // who would become which lead by hand
 		for _, row := range c.final {
@@ -98,12 +97,12 @@ func (w *world) leads(ctx context.Context, all []chunk, t tables) map[string]lea
 				continue
 			}
 			if other, twice := out[row.LeadID]; twice {
-				w.fail("prospects %s and %s are both lead %s", other.row.Prospect.ID, row.Prospect.ID, row.LeadID)
+				w.fail(thatLeadsAreOne, "prospects %s and %s are both lead %s", other.row.Prospect.ID, row.Prospect.ID, row.LeadID)
 			}
 			result, pushed := receipt.Outcomes[row.LeadID]
-			out[row.LeadID] = lead{row: row, team: c.run.Team, receipt: result, pushed: pushed}
+			out[row.LeadID] = lead{row: row, chunk: c, team: c.run.Team, receipt: result, pushed: pushed}
 			if !t.hasLead(ref.Team, row.LeadID) {
-				w.fail("lead %s of chunk %s is not in the team's leads", row.LeadID, c.name)
+				w.fail(thatLeadsAreOne, "lead %s of chunk %s is not in the team's leads", row.LeadID, c.name)
 			}
 		}
 		for _, it := range t.core {
@@ -113,7 +112,7 @@ func (w *world) leads(ctx context.Context, all []chunk, t tables) map[string]lea
 			}
 			l, err := it.lead()
 			if err != nil {
-				w.fail("lead %s: %v", id, err)
+				w.fail(thatLeadsAreOne, "lead %s: %v", id, err)
 			}
 			row, here := held[l.ProspectID]
 			if !here || l.RunID != ref.Run {
@@ -122,10 +121,10 @@ func (w *world) leads(ctx context.Context, all []chunk, t tables) map[string]lea
 			var manual push.Receipt
 			found, err := w.Store.Receipts(ctx, ref.Team, ref.Run, "hubspot", c.name+"-"+id, &manual)
 			if err != nil {
-				w.fail("receipt of lead %s: %v", id, err)
+				w.fail(thatReceiptsProve, "receipt of lead %s: %v", id, err)
 			}
 			result, pushed := manual.Outcomes[id]
-			out[id] = lead{row: row, team: c.run.Team, manual: true, receipt: result, pushed: found && pushed}
+			out[id] = lead{row: row, chunk: c, team: c.run.Team, manual: true, receipt: result, pushed: found && pushed}
 		}
 	}
 	return out
@@ -159,7 +158,9 @@ func (w *world) checkSuppressed(all []chunk) {
 	}
 	pushed := map[string]time.Time{}
 	for _, c := range w.HubSpot.Contacts() {
-		pushed[c.Properties["sluice_lead_id"]] = c.Created
+		if id := c.Properties["sluice_lead_id"]; id != "" {
+			pushed[id] = c.Created
+		}
 	}
 	for _, c := range all {
 		known := map[string]domain.Prospect{}
@@ -172,18 +173,18 @@ func (w *world) checkSuppressed(all []chunk) {
 				id = domain.LeadID(c.run.ref.Team, row.Prospect)
 			}
 			if created, there := pushed[id]; there && w.mayNotContact(row.Prospect, c.run.Team, func(l listing) bool { return l.first || created.Sub(l.since) > grace }) {
-				w.fail("lead %s was pushed though on the do-not-contact list", id)
+				w.fail(thatListIsKept, "lead %s was pushed though on the do-not-contact list", id)
 			}
 			if !w.mayNotContact(known[row.Prospect.ID], c.run.Team, func(l listing) bool { return l.first }) {
 				continue
 			}
 			for _, call := range row.Calls {
 				if call.Cost > 0 {
-					w.fail("%s was paid for prospect %s, who was on the do-not-contact list before", call.Provider, row.Prospect.ID)
+					w.fail(thatListIsKept, "%s was paid for prospect %s, who was on the do-not-contact list before", call.Provider, row.Prospect.ID)
 				}
 			}
 			if row.LeadID != "" {
-				w.fail("prospect %s, who was on the do-not-contact list before, became a lead", row.Prospect.ID)
+				w.fail(thatListIsKept, "prospect %s, who was on the do-not-contact list before, became a lead", row.Prospect.ID)
 			}
 		}
 	}

@@ -71,11 +71,10 @@ func (d *director) due(places ...string) (now []event) {
 	return now
 }
 
-// BeforeCall implements localaws.Faults. The API is spared: its client is a
-// person, who would repeat the request.
+// BeforeCall implements localaws.Faults.
 func (d *director) BeforeCall(_ context.Context, service, operation, caller string) localaws.Fault {
 	function, ok := strings.CutPrefix(caller, namePrefix)
-	if !ok || function == "api" {
+	if !ok {
 		return localaws.Fault{}
 	}
 	var f localaws.Fault
@@ -151,15 +150,37 @@ func (d *director) fired() (out []event) {
 }
 
 // exact reports whether nothing happened that may cost an answer, so that what
-// is settled must be what was charged.
+// is settled must be what was charged. People, copies and delays in queues cost
+// none, nor does what happens to a function that buys nothing.
 func (d *director) exact() bool {
+	harmless := []string{doPause, doSuppress, doCopy, doLate}
+	buyers := []string{"discover", "enrich", "score", "plan"}
 	return !slices.ContainsFunc(d.fired(), func(e event) bool {
-		return !slices.Contains([]string{doPause, doSuppress, doCopy, doLate}, e.Do)
+		switch {
+		case slices.Contains(harmless, e.Do):
+			return false
+		case e.Do == doStop, e.Do == doRestart, strings.HasPrefix(e.Do, doIll): // workers anywhere are cut off; answers are lost
+			return true
+		}
+		return slices.Contains(buyers, e.In)
 	})
 }
 
-// stormy reports whether a call was hit so often in a row that giving up on
-// something is right.
-func (d *director) stormy() bool {
-	return slices.ContainsFunc(d.fired(), func(e event) bool { return e.times() >= 4 || strings.HasPrefix(e.Do, doIll) })
+// storm reports whether one of the functions was hit so often in a row that the
+// attempts of whoever calls it, or of it itself, were used up.
+func (d *director) storm(functions ...string) bool {
+	return slices.ContainsFunc(d.fired(), func(e event) bool { return e.times() >= 3 && slices.Contains(functions, e.In) })
+}
+
+// ill reports whether one of the providers misbehaves by itself.
+func (d *director) ill(providers ...string) bool {
+	return slices.ContainsFunc(d.all, func(p *planned) bool {
+		return strings.HasPrefix(p.Do, doIll) && slices.Contains(providers, p.In)
+	})
+}
+
+// cut reports whether workers were cut off in the middle by something that
+// concerns all of them.
+func (d *director) cut() bool {
+	return slices.ContainsFunc(d.fired(), func(e event) bool { return e.Do == doStop || e.Do == doRestart })
 }

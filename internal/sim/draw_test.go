@@ -18,9 +18,31 @@ func draw(seed uint64) scenario {
 	if chance(r, 0.3) {
 		s.Listed = 5 + r.IntN(40)
 	}
+	if chance(r, 0.25) {
+		s.Known = 20 + r.IntN(s.People/2)
+	}
+	if chance(r, 0.12) {
+		s.Tables = drawTempo(r)
+	}
 	s.Campaigns = drawCampaigns(r)
 	s.Events = drawEvents(r, len(s.Campaigns))
 	return s
+}
+
+// drawTempo draws how slowly DynamoDB serves. The product has no secondary
+// index, so that none can be late.
+func drawTempo(r *rand.Rand) (t tempo) {
+	if chance(r, 0.6) {
+		t.Writes = float64(60 + r.IntN(400))
+		t.Reads = 3 * t.Writes
+	}
+	if chance(r, 0.6) {
+		t.Transaction = span(time.Duration(1+r.IntN(60)) * time.Millisecond)
+	}
+	if chance(r, 0.5) {
+		t.Expiry = 1 // as fast as can be
+	}
+	return t
 }
 
 // drawLarge makes a campaign of 2,000 prospects with mishaps all along it.
@@ -32,11 +54,6 @@ func drawLarge(seed uint64) scenario {
 		for _, e := range drawEvents(r, 1) {
 			if e.Do == doPause && paused {
 				continue // the end of one pause would be the end of the other
-			}
-			if e.Do == doSuppress {
-				// Known: a push that is cut off after it wrote, and repeated when the person
-				// is on the list, leaves the record in the CRM without a receipt.
-				continue
 			}
 			paused = paused || e.Do == doPause
 			if e.Nth > 0 { // a large campaign makes more calls than a small one
@@ -58,7 +75,7 @@ func drawCampaigns(r *rand.Rand) []campaign {
 	rivals := n == 2 && chance(r, 0.4)
 	var all []campaign
 	for i := range n {
-		c := campaign{Max: 16 + r.IntN(44)}
+		c := campaign{Max: 16 + r.IntN(36)}
 		switch {
 		case chance(r, 0.004):
 			c.Max = 600 + r.IntN(1000)
@@ -145,6 +162,9 @@ var places = []struct {
 	{1, "push-hubspot", "states", 2},
 	{2, "finalize", "", 5},
 	{1, "reap", "", 2},
+	{3, "api", "", 40},
+	{1, "api", "dynamodb.PutItem", 4},
+	{1, "api", "states", 1},
 }
 
 var queues = []string{"discover-apollo", "discover-googleplaces", "enrich-apollo", "enrich-hunter", "push-hubspot"}
@@ -153,10 +173,12 @@ func drawEvents(r *rand.Rand, campaigns int) (all []event) {
 	if chance(r, 0.05) {
 		return nil // nothing goes wrong: then everything must be exact
 	}
-	place := func() event {
+	place := func(besides ...string) event {
 		weights := make([]int, len(places))
 		for i, p := range places {
-			weights[i] = p.weight
+			if !slices.Contains(besides, p.function) {
+				weights[i] = p.weight
+			}
 		}
 		p := places[pick(r, weights...)]
 		return event{In: p.function, Call: p.call, Nth: 1 + r.IntN(p.calls*campaigns)}
@@ -186,14 +208,27 @@ func drawEvents(r *rand.Rand, campaigns int) (all []event) {
 		}
 		all = append(all, e)
 	}
+	// What people do while the API serves them would wait for itself.
 	if chance(r, 0.25) {
-		e := place()
+		e := place("api")
 		e.Do, e.Who, e.For = doPause, r.IntN(campaigns), span(time.Duration(1+r.IntN(1200))*time.Second)
 		all = append(all, e)
 	}
 	for range pick(r, 4, 2, 1) {
-		e := place()
+		e := place("api")
 		e.Do, e.Who = doSuppress, r.IntN(60)
+		all = append(all, e)
+	}
+	if chance(r, 0.06) {
+		e := place("api", "reap")
+		e.Do, e.Who, e.Times = doStop, r.IntN(campaigns), pick(r, 3, 0, 1, 1)
+		if all = append(all, e); chance(r, 0.2) {
+			all = append(all, event{Do: doKillBefore, In: "finalize", Nth: 1, Times: 3}) // its event is lost
+		}
+	}
+	if chance(r, 0.03) {
+		e := place("api", "reap")
+		e.Do = doRestart
 		all = append(all, e)
 	}
 	if chance(r, 0.3) {

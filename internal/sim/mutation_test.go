@@ -18,6 +18,9 @@ type mutation struct {
 	name string
 	// hole is what the product loses.
 	hole string
+	// breaks are the promises of which one must be seen to be broken; whatever
+	// else goes wrong does not count.
+	breaks []promise
 	// call changes a call to AWS; nil leaves all alone.
 	call func(w *world, function string, call *awsCall, next aws.HTTPClient) (*http.Response, error)
 	// provider changes a call to a provider; nil leaves all alone.
@@ -33,15 +36,6 @@ func (m *mutation) aws() func(*world, string, *awsCall, aws.HTTPClient) (*http.R
 		return nil
 	}
 	return m.call
-}
-
-func (m *mutation) outside(w *world) func(http.RoundTripper) http.RoundTripper {
-	if m == nil || m.provider == nil {
-		return nil
-	}
-	return func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(r *http.Request) (*http.Response, error) { return m.provider(w, r, next) })
-	}
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -190,11 +184,13 @@ func mutations() []*mutation {
 	return []*mutation{
 		{
 			name: "prospect claim", hole: "a prospect is claimed whoever has it",
-			call:  without("PutItem", "", `"CLAIM#`, "attribute_not_exists(pk)"),
-			needs: sameTeam,
+			breaks: []promise{thatClaimsHold},
+			call:   without("PutItem", "", `"CLAIM#`, "attribute_not_exists(pk)"),
+			needs:  sameTeam,
 		},
 		{
 			name: "claims of a killed worker", quick: true, hole: "a lost claim does not tell who holds it",
+			breaks: []promise{thatClaimsHold},
 			call: func(_ *world, _ string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
 				if c.is("PutItem", `"CLAIM#`) {
 					c.edit(func(body map[string]any) { delete(body, "ReturnValuesOnConditionCheckFailure") })
@@ -205,30 +201,36 @@ func mutations() []*mutation {
 		},
 		{
 			name: "lead claim", hole: "a person becomes a lead as often as found",
-			call:  without("PutItem", "", `"LEAD#`, "attribute_not_exists(pk)"),
-			needs: sameTeam,
+			breaks: []promise{thatLeadsAreOne},
+			call:   without("PutItem", "", `"LEAD#`, "attribute_not_exists(pk)"),
+			needs:  sameTeam,
 		},
 		{
 			name: "lease", hole: "two workers may do one step",
-			call:  without("UpdateItem", "attribute_exists(pk) OR attribute_not_exists(pk) OR #lease < :now OR attribute_exists(#out)", "attribute_not_exists(#out)"),
-			needs: has(doCopy),
+			breaks: []promise{thatNothingIsBoughtTwice, thatBillsAreSettled},
+			call:   without("UpdateItem", "attribute_exists(pk) OR attribute_not_exists(pk) OR #lease < :now OR attribute_exists(#out)", "attribute_not_exists(#out)"),
+			needs:  has(doCopy),
 		},
 		{
 			name: "spending cap", hole: "a reservation is granted without looking at the cap",
-			call:  transaction(func(items []any) { delete(part(items[0], "Update"), "ConditionExpression") }, "room - :max"),
-			needs: capped,
+			breaks: []promise{thatBooksBalance},
+			call:   transaction(func(items []any) { delete(part(items[0], "Update"), "ConditionExpression") }, "room - :max"),
+			needs:  capped,
 		},
 		{
 			name: "settlement", quick: true, hole: "reservations stay open",
-			call: dropped("", "TransactWriteItems", "{}", "SET actual = :actual"),
+			breaks: []promise{thatBooksBalance},
+			call:   dropped("", "TransactWriteItems", "{}", "SET actual = :actual"),
 		},
 		{
 			name: "paid answers are kept", hole: "the cache forgets what was bought",
-			call:  dropped("enrich", "PutItem", "{}", `"CACHE#`),
-			needs: crash,
+			breaks: []promise{thatNothingIsBoughtTwice},
+			call:   dropped("enrich", "PutItem", "{}", `"CACHE#`),
+			needs:  crash,
 		},
 		{
 			name: "lost answers are remembered", hole: "a reservation does not say what was asked",
+			breaks: []promise{thatNothingIsBoughtTwice},
 			call: transaction(func(items []any) {
 				delete(part(items[2], "Put", "Item"), "questions")
 			}, "room - :max"),
@@ -236,6 +238,7 @@ func mutations() []*mutation {
 		},
 		{
 			name: "push receipt", hole: "what was pushed is not kept",
+			breaks: []promise{thatReceiptsProve},
 			call: func(_ *world, _ string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
 				if c.r.Method == http.MethodPut && strings.Contains(c.r.URL.Path, "/push/") {
 					return c.answer(""), nil
@@ -245,10 +248,12 @@ func mutations() []*mutation {
 		},
 		{
 			name: "our id in the CRM", quick: true, hole: "a record is written under an id of the moment",
+			breaks:   []promise{thatCRMIsOneToOne},
 			provider: twice,
 		},
 		{
 			name: "look before writing", hole: "the CRM is taken to be empty, before the push and after it",
+			breaks: []promise{thatReceiptsProve},
 			provider: func(_ *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 				if strings.HasSuffix(r.URL.Path, "/contacts/batch/read") {
 					return (&awsCall{r: r}).answer(`{"status":"COMPLETE","results":[]}`), r.Body.Close()
@@ -258,32 +263,38 @@ func mutations() []*mutation {
 		},
 		{
 			name: "do-not-contact list", quick: true, hole: "the list reads as empty",
-			call:  dropped("", "Query", `{"Count":0,"ScannedCount":0,"Items":[]}`, `"SUPPRESS#"`),
-			needs: func(s scenario) bool { return s.Listed > 0 || has(doSuppress)(s) },
+			breaks: []promise{thatListIsKept},
+			call:   dropped("", "Query", `{"Count":0,"ScannedCount":0,"Items":[]}`, `"SUPPRESS#"`),
+			needs:  func(s scenario) bool { return s.Listed > 0 || has(doSuppress)(s) },
 		},
 		{
 			name: "team in a claim", hole: "the claims of two teams have the same keys",
-			call:  renamed("", "CLAIM#"),
-			needs: rivals,
+			breaks: []promise{thatTeamsAreApart},
+			call:   renamed("", "CLAIM#"),
+			needs:  rivals,
 		},
 		{
 			name: "team in the API", quick: true, hole: "one team's requests read the other's items",
-			call: renamed("api", "TEAM#"),
+			breaks: []promise{thatTeamsAreApart},
+			call:   renamed("api", "TEAM#"),
 		},
 		{
 			name: "dead letters", hole: "nobody fails the task of a message that no worker could handle",
-			call: dropped("reap", "SendTaskFailure", "{}"),
+			breaks: []promise{thatNothingIsLeft, thatRunsEnd},
+			call:   dropped("reap", "SendTaskFailure", "{}"),
 			needs: func(s scenario) bool {
 				return slices.ContainsFunc(s.Events, func(e event) bool { return e.times() >= 5 })
 			},
 		},
 		{
 			name: "parking", hole: "the messages of a paused run are forgotten",
-			call:  dropped("", "PutItem", "{}", `#PARKED"`),
-			needs: func(s scenario) bool { return capped(s) || has(doPause)(s) },
+			breaks: []promise{thatRunsEnd},
+			call:   dropped("", "PutItem", "{}", `#PARKED"`),
+			needs:  func(s scenario) bool { return capped(s) || has(doPause)(s) },
 		},
 		{
 			name: "pause", hole: "workers do not see that their run is paused",
+			breaks: []promise{thatPausesHold},
 			call: func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
 				r, err := c.pass(next)
 				if err != nil || function == "api" || !c.is("GetItem", `"RUN#`, `"CAMPAIGN#`) {
@@ -299,6 +310,7 @@ func mutations() []*mutation {
 		},
 		{
 			name: "counts of a chunk", quick: true, hole: "a chunk's rows are counted twice",
+			breaks: []promise{thatRowsCount},
 			call: func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
 				if function == "convert" && c.is("UpdateItem", `"CHUNK#`) {
 					c.body = bytes.Replace(c.body, []byte(`\"rejected\":`), []byte(`\"rejected\":1`), 1)
@@ -308,63 +320,61 @@ func mutations() []*mutation {
 		},
 		{
 			name: "Idempotency-Key", hole: "a repeated request is carried out again",
-			call:  without("PutItem", "attribute_exists(pk) OR attribute_not_exists(pk) OR #ttl < :now OR #until < :now", `"IDEM#`, "#until < :now"),
-			needs: with(func(c campaign) bool { return c.Again > 0 }),
+			breaks: []promise{thatRequestsHappenOnce},
+			call:   without("PutItem", "attribute_exists(pk) OR attribute_not_exists(pk) OR #end < :now", `"IDEM#`, "attribute_not_exists(pk) OR #end < :now"),
+			needs:  with(func(c campaign) bool { return c.Again > 0 }),
 		},
 		{
-			name: "redaction", quick: true, hole: "requests to providers are logged as they are",
-			provider: func(w *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {
-				_, err := fmt.Fprintf(w, "asked %s %s\n", r.Method, r.URL)
-				return either(err, func() (*http.Response, error) { return next.RoundTrip(r) })
+			name: "sealed objects", quick: true, hole: "rows lie in the bucket as they are",
+			breaks: []promise{thatNothingLeaks},
+			call:   unsealed(func(c *awsCall) bool { return c.operation == "" }),
+		},
+		{
+			name: "sealed items", quick: true, hole: "prospects and answers lie in the tables as they are",
+			breaks: []promise{thatNothingLeaks},
+			call:   unsealed(func(c *awsCall) bool { return c.service == "DynamoDB_20120810" }),
+		},
+		{
+			name: "a data key per team", hole: "both teams have one data key",
+			breaks: []promise{thatTeamsAreApart},
+			call: func(_ *world, _ string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+				if c.is("GetItem", `"DATAKEY"`) || c.is("PutItem", `"DATAKEY"`) || c.service == "TrentService" {
+					c.body = bytes.ReplaceAll(c.body, []byte(teams[1].name), []byte(teams[0].name))
+				}
+				return c.pass(next)
+			},
+			needs: rivals,
+		},
+		{
+			name: "a key per provider", quick: true, hole: "one provider is asked with another's key",
+			breaks: []promise{thatNothingLeaks},
+			call: func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+				if function == "enrich" && c.is("GetSecretValue") {
+					c.body = bytes.ReplaceAll(c.body, []byte("providers/hunter"), []byte("providers/apollo"))
+				}
+				return c.pass(next)
 			},
 		},
 		{
-			name: "provider keys", quick: true, hole: "a key is in a log line",
-			provider: func(w *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {
-				_, err := fmt.Fprintf(w, "asked with %v\n", r.Header)
-				return either(err, func() (*http.Response, error) { return next.RoundTrip(r) })
+			name: "what was planned is written", hole: "a contact gets the properties of another",
+			breaks:   []promise{thatRecordsAgree},
+			provider: shuffled,
+		},
+		{
+			name: "what is theirs in the CRM", hole: "a contact's title and phone read as blank",
+			breaks: []promise{thatRecordsAgree},
+			provider: func(_ *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				resp, err := next.RoundTrip(r)
+				if err != nil || !strings.HasSuffix(r.URL.Path, "/contacts/batch/read") {
+					return resp, err
+				}
+				body, err := readBody(&resp.Body)
+				if err != nil {
+					return resp, nil //nolint:nilerr // the reader meets it again
+				}
+				return (&awsCall{r: r}).answer(strings.NewReplacer(`"jobtitle":`, `"blank1":`, `"phone":`, `"blank2":`).Replace(string(body))), nil
 			},
+			needs: func(s scenario) bool { return s.Known > 0 },
 		},
 	}
-}
-
-func either(err error, then func() (*http.Response, error)) (*http.Response, error) {
-	if err != nil {
-		return nil, err
-	}
-	return then()
-}
-
-// renamed makes a mutation in which the second team's keys of a kind are the
-// first team's.
-func renamed(in, kind string) func(*world, string, *awsCall, aws.HTTPClient) (*http.Response, error) {
-	return func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
-		if in == "" || in == function {
-			c.body = bytes.ReplaceAll(c.body, []byte(kind+teams[1].name), []byte(kind+teams[0].name))
-		}
-		return c.pass(next)
-	}
-}
-
-// twice makes every upsert of contacts twice, the first time under another id,
-// as a product would whose ids are not the same at every attempt.
-func twice(_ *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {
-	if !strings.HasSuffix(r.URL.Path, "/contacts/batch/upsert") {
-		return next.RoundTrip(r)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	send := func(body []byte) (*http.Response, error) {
-		again := r.Clone(r.Context())
-		again.Body, again.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		return next.RoundTrip(again)
-	}
-	first, err := send(bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(`"l_`), []byte(`"l_0`)), []byte("@"), []byte("@0.")))
-	if err != nil {
-		return nil, err
-	}
-	_ = first.Body.Close() // nobody waits for the first answer
-	return send(body)
 }

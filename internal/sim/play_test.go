@@ -3,10 +3,7 @@ package sim_test
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -16,7 +13,7 @@ import (
 
 	"github.com/messageai/sluice/internal/api"
 	"github.com/messageai/sluice/internal/domain"
-	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/money"
 )
 
 // patience is how long a run may take in simulated time: what is swallowed
@@ -29,6 +26,7 @@ func (w *world) advance(ctx context.Context) {
 	began, step := time.Now(), time.Second
 	for {
 		open := false
+		charged := w.charged()
 		for _, r := range w.runs {
 			if r.over {
 				continue
@@ -45,20 +43,58 @@ func (w *world) advance(ctx context.Context) {
 			}
 			open = !w.watch(ctx, r) || open
 		}
+		w.covered(charged)
 		if !open {
 			return
 		}
 		if time.Since(began) > patience+w.pauses() {
 			for _, r := range w.runs {
 				if !r.over {
-					w.fail("campaign %d is still %s after %s: %+v", r.number, w.lastOf(r).Status, time.Since(began), w.lastOf(r).Rows.Counts)
+					w.fail(thatRunsEnd, "campaign %d is still %s after %s: %+v", r.number, w.lastOf(r).Status, time.Since(began), w.lastOf(r).Rows.Counts)
 					r.over = true
 				}
 			}
 			return
 		}
-		time.Sleep(step)
+		select {
+		case <-w.restarts:
+			w.restart(ctx)
+		case <-time.After(step):
+		}
 		step = min(step*3/2, 5*time.Minute)
+	}
+}
+
+// charged is what each provider has charged so far.
+func (w *world) charged() map[string]money.Micro {
+	out := map[string]money.Micro{}
+	for provider, bill := range w.Sandbox.Bills() {
+		out[provider] = bill.Total
+	}
+	return out
+}
+
+// covered checks that nothing is charged that was not set aside before: what
+// the providers had charged a moment ago is settled or set aside now, so that
+// the caps hold at every moment and not only in the end.
+func (w *world) covered(charged map[string]money.Micro) {
+	var covers, owed, settled money.Micro // settled at Hunter
+	for _, r := range w.runs {
+		spend := w.lastOf(r).Spend
+		covers += spend.SettledMicroUSD + spend.ReservedMicroUSD
+		settled += spend.ByProvider["hunter"]
+	}
+	for provider, sum := range charged {
+		// Known: an answer of Hunter's that was lost is settled at nothing, since its
+		// repetition is free, and counted when it is repeated. In the end it must be.
+		if provider == "hunter" && (w.director.ill("hunter") || !w.director.exact()) {
+			sum = min(sum, settled)
+		}
+		owed += sum
+	}
+	if owed > covers && !w.owing { // once says it
+		w.owing = true
+		w.fail(thatBillsAreSettled, "the providers had charged %s when %s were settled or set aside", owed, covers)
 	}
 }
 
@@ -85,8 +121,38 @@ func (w *world) watch(ctx context.Context, r *run) bool {
 		r.over = true
 	case status == domain.RunPaused && strings.Contains(s.Reason, "cap"):
 		w.raise(ctx, r)
+	default:
+		w.mu.Lock()
+		late := !r.stopped.IsZero() && !r.told && time.Since(r.stopped) > time.Hour
+		r.told = r.told || late
+		w.mu.Unlock()
+		if !late {
+			break
+		}
+		if !w.director.storm("finalize") {
+			w.fail(thatRunsEnd, "campaign %d was stopped an hour ago and is still %s", r.number, status)
+		}
+		w.tell(w.refOf(r)) // the event was lost: Lambda gives up after three attempts
 	}
 	return r.over
+}
+
+// look looks at all runs a last time: what has ended does not change any more.
+func (w *world) look(ctx context.Context) {
+	for _, r := range w.runs {
+		if w.refOf(r).Run == "" {
+			continue
+		}
+		was := w.lastOf(r)
+		w.watch(ctx, r)
+		now := w.lastOf(r)
+		// Workers that were at work when an execution was stopped finish their page
+		// or step: what they found counts. What is made by hand counts as well.
+		grows := !r.stopped.IsZero() || r.Manual > 0
+		if domain.RunStatus(was.Status).Ended() && (now.Status != was.Status || now.Reason != was.Reason || now.Rows != was.Rows && !grows) {
+			w.fail(thatRunsEnd, "campaign %d had ended as %s with %+v, and is %s with %+v", r.number, was.Status, was.Rows, now.Status, now.Rows)
+		}
+	}
 }
 
 // observe checks what must hold at every moment.
@@ -94,155 +160,26 @@ func (w *world) observe(r *run, s api.CampaignStatus) {
 	w.mu.Lock()
 	before := r.last
 	r.last = s
+	// A stopped run counts what is set aside as spent; a worker that was at work
+	// then puts it right.
+	stopped := !r.stopped.IsZero()
 	w.mu.Unlock()
 	if !s.Rows.Balanced {
-		w.fail("campaign %d does not balance while %s: %+v", r.number, s.Status, s.Rows.Counts)
+		w.fail(thatRowsCount, "campaign %d does not balance while %s: %+v", r.number, s.Status, s.Rows.Counts)
 	}
 	if s.Rows.In < before.Rows.In || s.Rows.In > r.Max {
-		w.fail("campaign %d of at most %d rows went from %d rows to %d", r.number, r.Max, before.Rows.In, s.Rows.In)
+		w.fail(thatRowsCount, "campaign %d of at most %d rows went from %d rows to %d", r.number, r.Max, before.Rows.In, s.Rows.In)
 	}
 	p := s.Spend
-	if p.SettledMicroUSD < before.Spend.SettledMicroUSD || p.ReservedMicroUSD < 0 || p.SettledMicroUSD+p.ReservedMicroUSD > p.CapMicroUSD {
-		w.fail("campaign %d has settled %s (before %s) and reserved %s of %s", r.number, p.SettledMicroUSD, before.Spend.SettledMicroUSD, p.ReservedMicroUSD, p.CapMicroUSD)
+	if p.SettledMicroUSD < before.Spend.SettledMicroUSD && !stopped || p.ReservedMicroUSD < 0 || p.SettledMicroUSD+p.ReservedMicroUSD > p.CapMicroUSD {
+		w.fail(thatBooksBalance, "campaign %d has settled %s (before %s) and reserved %s of %s", r.number, p.SettledMicroUSD, before.Spend.SettledMicroUSD, p.ReservedMicroUSD, p.CapMicroUSD)
 	}
 	sum := p.SettledMicroUSD
 	for _, part := range p.ByProvider {
 		sum -= part
 	}
 	if sum != 0 {
-		w.fail("campaign %d: the providers' parts differ from what is settled by %s", r.number, sum)
-	}
-}
-
-// raise gives a run that stopped at its cap the next one, in the end a large one.
-func (w *world) raise(ctx context.Context, r *run) {
-	limit := 10_000.0
-	if r.raised < len(r.Caps) {
-		limit = r.Caps[r.raised]
-	}
-	r.raised++
-	code, answer := w.call(ctx, r.Team, "PATCH", campaigns+"/"+w.refOf(r).Campaign, "", api.CampaignChange{Status: "running", CapUSD: &limit})
-	if code >= http.StatusInternalServerError {
-		w.fail("raise the cap of campaign %d = %d: %s", r.number, code, answer)
-	}
-}
-
-// act does what a person does at a certain call.
-func (w *world) act(ctx context.Context, resuming *sync.WaitGroup, e event) {
-	switch e.Do {
-	case doPause:
-		r := w.runs[e.Who%len(w.runs)]
-		if w.refOf(r).Run == "" || !w.change(ctx, r, "paused") {
-			return
-		}
-		resuming.Go(func() { w.pause(ctx, r, time.Duration(e.For)) })
-	case doSuppress:
-		w.suppressFound(ctx, e.Who)
-	}
-}
-
-// pause watches a paused run for a while and resumes it.
-func (w *world) pause(ctx context.Context, r *run, d time.Duration) {
-	const settles = 3 * time.Minute // what was begun comes to its next stop
-	if d > settles {
-		time.Sleep(settles)
-		before, ok := w.asked(), w.isPaused(ctx, r)
-		was := w.lastOf(r)
-		time.Sleep(d - settles)
-		if ok && w.isPaused(ctx, r) && len(w.runs) == 1 {
-			if after := w.asked(); after != before || was.Spend.SettledMicroUSD != w.lastOf(r).Spend.SettledMicroUSD {
-				w.fail("campaign %d was paused, yet providers were asked %d times", r.number, after-before)
-			}
-		}
-	} else {
-		time.Sleep(d)
-	}
-	w.change(ctx, r, "running")
-}
-
-func (w *world) isPaused(ctx context.Context, r *run) bool {
-	s, ok := ask[api.CampaignStatus](ctx, w, r.Team, "GET", campaigns+"/"+w.refOf(r).Campaign, "", nil)
-	if ok {
-		w.observe(r, s)
-	}
-	return ok && s.Status == string(domain.RunPaused)
-}
-
-// asked is the number of requests that providers have answered.
-func (w *world) asked() (n int) {
-	for _, statuses := range w.Sandbox.Requests() {
-		for _, times := range statuses {
-			n += times
-		}
-	}
-	return n
-}
-
-// change pauses or resumes a run. A run that has ended answers 409.
-func (w *world) change(ctx context.Context, r *run, to string) bool {
-	code, answer := w.call(ctx, r.Team, "PATCH", campaigns+"/"+w.refOf(r).Campaign, "", api.CampaignChange{Status: to})
-	if code >= http.StatusBadRequest && code != http.StatusConflict {
-		w.fail("%s campaign %d = %d: %s", to, r.number, code, answer)
-	}
-	return code < http.StatusBadRequest
-}
-
-// suppressFound puts one of those found so far on the list.
-func (w *world) suppressFound(ctx context.Context, who int) {
-	for _, r := range w.runs {
-		ref := w.refOf(r)
-		if ref.Run == "" {
-			continue
-		}
-		ledger, err := w.Store.Ledger(ctx, ref)
-		if err != nil {
-			w.fail("read ledger: %v", err)
-			return
-		}
-		for _, sh := range ledger.Shards {
-			for n := range sh.Chunks {
-				rows, err := w.Store.Rows(ctx, ref.Team, store.ChunkKey(ref.Run, store.ChunkName(sh.ID, n)))
-				if err != nil || len(rows) == 0 {
-					continue
-				}
-				p := rows[who%len(rows)].Prospect
-				for _, value := range []string{p.Company.Domain, p.Person.ProfileURL} {
-					if value == "" {
-						continue
-					}
-					if err := w.suppress(ctx, r.Team, value); err != nil {
-						w.fail("suppress: %v", err)
-					}
-					return
-				}
-			}
-		}
-	}
-}
-
-// convertByHand turns prospects into leads, each twice, as an impatient person
-// would.
-func (w *world) convertByHand(ctx context.Context) {
-	for _, r := range w.runs {
-		if r.Manual == 0 || !domain.RunStatus(w.lastOf(r).Status).Ended() {
-			continue
-		}
-		page, ok := ask[api.ProspectPage](ctx, w, r.Team, "GET", campaigns+"/"+w.refOf(r).Campaign+"/prospects?status=qualified&limit="+strconv.Itoa(r.Manual), "", nil)
-		if !ok {
-			continue
-		}
-		for _, p := range page.Prospects {
-			var all sync.WaitGroup
-			for range 2 {
-				all.Go(func() {
-					code, answer := w.call(ctx, r.Team, "POST", "/api/v1/prospecting/prospects/"+p.ID+"/convert", "", nil)
-					if code >= http.StatusInternalServerError {
-						w.fail("convert %s = %d: %s", p.ID, code, answer)
-					}
-				})
-			}
-			all.Wait()
-		}
+		w.fail(thatBooksBalance, "campaign %d: the providers' parts differ from what is settled by %s", r.number, sum)
 	}
 }
 
@@ -255,7 +192,7 @@ func (w *world) drain(ctx context.Context) {
 			return
 		}
 		if time.Since(began) > most {
-			w.fail("%s after the last run ended: %s", most, moving)
+			w.fail(thatNothingIsLeft, "%s after the last run ended: %s", most, moving)
 			return
 		}
 	}

@@ -16,6 +16,8 @@ type scenario struct {
 	Paced     bool       `json:"paced,omitempty"`  // the providers' published quotas bind
 	OpenAI    bool       `json:"openai,omitempty"` // embeddings are bought, not computed
 	Listed    int        `json:"listed,omitempty"` // companies on the do-not-contact list from the start
+	Known     int        `json:"known,omitempty"`  // people whom the CRM's owner put there, before
+	Tables    tempo      `json:"tables,omitzero"`  // of DynamoDB
 	Campaigns []campaign `json:"campaigns"`
 	Events    []event    `json:"events,omitempty"`
 }
@@ -33,6 +35,14 @@ type campaign struct {
 	Again     int       `json:"again,omitempty"` // times that the request is repeated with the same Idempotency-Key
 }
 
+// tempo is how fast DynamoDB serves. The zero value is: at once.
+type tempo struct {
+	Writes      float64 `json:"writes,omitempty"`     // units a second of each partition key
+	Reads       float64 `json:"reads,omitempty"`      // likewise
+	Transaction span    `json:"transaction,omitzero"` // that a write transaction takes, and holds its items
+	Expiry      span    `json:"expiry,omitzero"`      // from an item's end of life to its removal; zero: two days
+}
+
 // event is one thing that happens. Where it happens is the Nth call (from 1)
 // of a function that matches Call, the Nth message of a queue, or, for a
 // provider, everywhere.
@@ -41,9 +51,9 @@ type event struct {
 	In    string  `json:"in"`              // function, queue or provider
 	Call  string  `json:"call,omitempty"`  // "dynamodb.PutItem", "dynamodb" or "api.apollo.io"; "" is any
 	Nth   int     `json:"nth,omitempty"`   // from 1
-	Times int     `json:"times,omitempty"` // calls in a row that are hit; copies of a message
+	Times int     `json:"times,omitempty"` // calls in a row that are hit; copies of a message; how often the end of a stopped execution is told
 	For   span    `json:"for,omitzero"`    // of a delay or pause
-	Who   int     `json:"who,omitempty"`   // campaign to pause, or which of those found so far to suppress
+	Who   int     `json:"who,omitempty"`   // campaign to pause or stop, or which of those found so far to suppress
 	Share float64 `json:"share,omitempty"` // of a provider's requests
 }
 
@@ -57,6 +67,8 @@ const (
 	doDelay      = "delay"       // the call takes For longer
 	doPause      = "pause"       // at this call, campaign Who is paused, for For
 	doSuppress   = "suppress"    // at this call, somebody is put on the do-not-contact list
+	doStop       = "stop"        // at this call, somebody stops the execution of campaign Who by hand
+	doRestart    = "restart"     // after this call, the process ends and another one continues from its journal
 	doCopy       = "copy"        // a message comes Times more often
 	doLate       = "late"        // a message comes For later
 	doIll        = "ill: "       // a provider does what follows, to Share of its requests
@@ -107,6 +119,9 @@ func (s scenario) String() string {
 		{s.Paced, "their quotas bind"},
 		{s.OpenAI, "embeddings are bought"},
 		{s.Listed > 0, fmt.Sprintf("%d companies are not to be contacted", s.Listed)},
+		{s.Known > 0, fmt.Sprintf("the CRM knows %d people", s.Known)},
+		{s.Tables != tempo{}, fmt.Sprintf("DynamoDB serves %g writes and %g reads a second (0: any), transactions take %s, items outlive their end by %s",
+			s.Tables.Writes, s.Tables.Reads, time.Duration(s.Tables.Transaction), time.Duration(s.Tables.Expiry))},
 	} {
 		if x.on {
 			b.WriteString("; " + x.text)
@@ -146,6 +161,8 @@ func (e event) String() string {
 		what = fmt.Sprintf("%d copies", e.times())
 	case e.Do == doPause:
 		what = fmt.Sprintf("pause campaign %d for %s", e.Who+1, time.Duration(e.For))
+	case e.Do == doStop:
+		what = fmt.Sprintf("stop campaign %d, told %d times", e.Who+1, e.times())
 	case e.Do == doSuppress:
 		what = fmt.Sprintf("suppress number %d of those found", e.Who)
 	case e.For > 0:

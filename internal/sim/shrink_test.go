@@ -74,7 +74,7 @@ func (s scenario) without(i int) scenario {
 		}
 	}
 	for n := range s.Events {
-		if e := &s.Events[n]; e.Do == doPause && e.Who > i {
+		if e := &s.Events[n]; (e.Do == doPause || e.Do == doStop) && e.Who > i {
 			e.Who--
 		}
 	}
@@ -88,6 +88,11 @@ func simpler() []func(*scenario) {
 		func(s *scenario) { s.Paced = false },
 		func(s *scenario) { s.OpenAI = false },
 		func(s *scenario) { s.Listed = 0 },
+		func(s *scenario) { s.Known = 0 },
+		func(s *scenario) { s.Tables = tempo{} },
+		func(s *scenario) { s.Tables.Writes, s.Tables.Reads = 0, 0 },
+		func(s *scenario) { s.Tables.Transaction = 0 },
+		func(s *scenario) { s.Tables.Expiry = 0 },
 		func(s *scenario) { s.Listed /= 2 },
 	}
 	for _, change := range []func(*campaign){

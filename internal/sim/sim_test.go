@@ -133,7 +133,7 @@ func again(t *testing.T, s scenario, out outcome) bool {
 	if alike(out.broken, play(t, s, nil).broken) {
 		return true
 	}
-	t.Logf("seen once and not again, look at it with -count: %s\n  %s", strings.Join(out.broken, "\n  "), s.line())
+	t.Logf("seen once and not again, look at it with -count: %s\n  %s", list(out.broken), s.line())
 	return false
 }
 
@@ -151,19 +151,28 @@ func explain(t *testing.T, seed uint64, out outcome) {
 		return false
 	})
 	t.Errorf("seed %d: %s\nThe shortest that still fails (smaller ones failed %d times):\n  %s\nbecause\n  %s\nAgain: go test ./internal/sim -run TestScenario -v -sim.scenario='%s'",
-		seed, strings.Join(out.broken, "\n  "), failures, small, strings.Join(broken, "\n  "), small.line())
+		seed, list(out.broken), failures, small, list(broken), small.line())
+}
+
+// list writes failures below one another.
+func list(all []broken) string {
+	var lines []string
+	for _, b := range all {
+		lines = append(lines, b.String())
+	}
+	return strings.Join(lines, "\n  ")
 }
 
 // alike reports whether two failures have a broken promise in common, whatever
 // the numbers and ids in it.
-func alike(a, b []string) bool {
-	shape := func(text string) string {
-		words := strings.Fields(text)
+func alike(a, b []broken) bool {
+	shape := func(b broken) string {
+		words := strings.Fields(b.String())
 		words = slices.DeleteFunc(words, func(w string) bool { return strings.ContainsAny(w, "0123456789_") })
-		return strings.Join(words[:min(6, len(words))], " ")
+		return strings.Join(words[:min(7, len(words))], " ")
 	}
-	return slices.ContainsFunc(a, func(x string) bool {
-		return slices.ContainsFunc(b, func(y string) bool { return shape(x) == shape(y) })
+	return slices.ContainsFunc(a, func(x broken) bool {
+		return slices.ContainsFunc(b, func(y broken) bool { return shape(x) == shape(y) })
 	})
 }
 
@@ -178,7 +187,7 @@ func TestScenario(t *testing.T) {
 	out := play(t, s, nil)
 	t.Logf("%s\nhappened: %v\nended %v after %s with %d rows and %d leads", s, out.fired, out.statuses, out.took, out.rows, out.leads)
 	for _, b := range out.broken {
-		t.Error(b)
+		t.Error(b.String())
 	}
 }
 
@@ -192,7 +201,7 @@ func TestMutations(t *testing.T) {
 				t.Skip("needs -sim.mutations")
 			}
 			t.Parallel()
-			tried := 0
+			tried, other := 0, map[promise]int{}
 			for seed := range uint64(limit) {
 				s := draw(seed)
 				if m.needs != nil && !m.needs(s) {
@@ -200,12 +209,16 @@ func TestMutations(t *testing.T) {
 				}
 				tried++
 				out := play(t, s, m)
-				if len(out.broken) > 0 && len(play(t, s, nil).broken) == 0 {
-					t.Logf("noticed after %d seeds, of which %d were fit for it: %s", seed+1, tried, out.broken[0])
+				i := slices.IndexFunc(out.broken, func(b broken) bool { return slices.Contains(m.breaks, b.promise) })
+				if i >= 0 && len(play(t, s, nil).broken) == 0 {
+					t.Logf("noticed after %d seeds, of which %d were fit for it: %s", seed+1, tried, out.broken[i])
 					return
 				}
+				for _, b := range out.broken {
+					other[b.promise]++
+				}
 			}
-			t.Errorf("%s, and %d seeds did not notice (%d were fit for it)", m.hole, limit, tried)
+			t.Errorf("%s, and %d seeds did not notice (%d were fit for it); what they noticed instead: %v", m.hole, limit, tried, other)
 		})
 	}
 }

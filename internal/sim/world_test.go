@@ -3,6 +3,7 @@ package sim_test
 import (
 	"bytes"
 	"context"
+	"crypto/cipher"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,13 +22,14 @@ import (
 
 	"github.com/messageai/sluice/internal/api"
 	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/localaws/dynamodb"
 	"github.com/messageai/sluice/internal/practice"
 	"github.com/messageai/sluice/internal/store"
 )
 
 // outcome is what became of a scenario.
 type outcome struct {
-	broken   []string // promises that were not kept
+	broken   []broken
 	fired    []event
 	rows     int
 	leads    int
@@ -38,14 +41,25 @@ type outcome struct {
 type world struct {
 	*practice.World
 	scenario scenario
+	mutation *mutation // nil: none
 	director *director
 	runs     []*run
+	known    map[string]map[string]string // what the CRM's owner wrote, by record id
 	began    time.Time
+	owing    bool          // providers had charged what was not set aside
+	folder   string        // of the journals; "" if the process does not end in between
+	actors   chan struct{} // a place for each that uses the World; whoever replaces it takes all
+	restarts chan struct{} // requests to end the process
 
-	mu     sync.Mutex // guards what follows, and the runs' ref and last
-	listed []listing  // who must not be contacted, since when
-	broken []string
-	spoken bytes.Buffer // logs, problems, messages: whatever people or logs can see
+	mu      sync.Mutex    // guards what follows, and the runs' ref and last
+	process chan struct{} // closed when the process ends
+	count   int           // of processes
+	listed  []listing     // who must not be contacted, since when
+	broken  []broken
+	spoken  bytes.Buffer           // logs, problems, messages: whatever people or logs can see
+	paused  map[string]time.Time   // runs that people have paused, since when
+	keys    map[string]cipher.AEAD // by team; what a mutation has seen of them
+	plain   map[string]string      // sealed values, by what a mutation stored instead
 }
 
 // run is one campaign's run.
@@ -56,6 +70,10 @@ type run struct {
 	last   api.CampaignStatus
 	raised int  // caps that were used
 	over   bool // there is nothing more to wait for
+	// When somebody stopped its execution by hand, and whether somebody told
+	// finalize of it, as the runbook says, after the event was lost.
+	stopped time.Time
+	told    bool
 }
 
 // refOf is where a run is; its Run is "" if it has not started.
@@ -85,12 +103,23 @@ func play(t *testing.T, s scenario, m *mutation) (out outcome) {
 	t.Helper()
 	defer func() {
 		if p := recover(); p != nil { // also the bubble's own, if goroutines are left
-			out.broken = append(out.broken, fmt.Sprint("panic: ", p))
+			out.broken = append(out.broken, broken{thatItWorks, fmt.Sprint("panic: ", p)})
 		}
 	}()
+	folder := ""
+	if has(doRestart)(s) {
+		var err error
+		if folder, err = os.MkdirTemp("", "sim"); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = os.RemoveAll(folder); _ = os.Remove(folder + ".lock") }() // a leftover in the system's folder harms nobody
+	}
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{scenario: s, director: newDirector(s.Events)}
-		w.play(t.Context(), m)
+		w := &world{
+			scenario: s, mutation: m, director: newDirector(s.Events), folder: folder, known: map[string]map[string]string{},
+			actors: make(chan struct{}, 16), restarts: make(chan struct{}, 1), paused: map[string]time.Time{}, keys: map[string]cipher.AEAD{}, plain: map[string]string{},
+		}
+		w.play(t.Context())
 		out = outcome{broken: w.broken, fired: w.director.fired(), took: time.Since(w.began)}
 		for _, r := range w.runs {
 			out.rows += r.last.Rows.In
@@ -101,15 +130,6 @@ func play(t *testing.T, s scenario, m *mutation) (out outcome) {
 	return out
 }
 
-// fail notes a broken promise. The text may name ids, never people.
-func (w *world) fail(format string, args ...any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if text := fmt.Sprintf(format, args...); len(w.broken) < 20 {
-		w.broken = append(w.broken, text)
-	}
-}
-
 // Write collects what can be seen.
 func (w *world) Write(p []byte) (int, error) {
 	w.mu.Lock()
@@ -117,15 +137,15 @@ func (w *world) Write(p []byte) (int, error) {
 	return w.spoken.Write(p)
 }
 
-func (w *world) play(ctx context.Context, m *mutation) {
+func (w *world) play(ctx context.Context) {
 	w.began = time.Now()
-	if err := w.open(ctx, m); err != nil {
-		w.fail("open: %v", err)
+	if err := w.open(ctx); err != nil {
+		w.fail(thatItWorks, "open: %v", err)
 		return
 	}
 	defer func() {
 		if err := w.Close(); err != nil {
-			w.fail("close: %v", err)
+			w.fail(thatItWorks, "close: %v", err)
 		}
 	}()
 	actions := make(chan func())
@@ -143,10 +163,14 @@ func (w *world) play(ctx context.Context, m *mutation) {
 	})
 	var resuming sync.WaitGroup
 	w.director.act = func(e event) {
-		finished := make(chan struct{})
+		finished, process := make(chan struct{}), w.now()
 		select {
 		case actions <- func() { defer close(finished); w.act(ctx, &resuming, e) }:
-			<-finished
+			select {
+			case <-finished:
+			case <-process: // whoever waits here ends with it
+			}
+		case <-process:
 		case <-done:
 		}
 	}
@@ -155,26 +179,76 @@ func (w *world) play(ctx context.Context, m *mutation) {
 	resuming.Wait()
 	w.convertByHand(ctx)
 	w.drain(ctx)
+	w.look(ctx)
 	close(done)
 	acting.Wait()
 	w.check(ctx)
 }
 
-func (w *world) open(ctx context.Context, m *mutation) (err error) {
+// now is closed when the process of the moment ends.
+func (w *world) now() chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.process
+}
+
+// use lets the World be used until the answer is called.
+func (w *world) use() (release func()) {
+	w.actors <- struct{}{}
+	return func() { <-w.actors }
+}
+
+// begin begins a process: the first, or one that continues where the last one
+// was ended.
+func (w *world) begin(ctx context.Context) (err error) {
 	parameters := map[string]string{"Embedder": "lexical", "VectorIndex": "none"}
 	if w.scenario.OpenAI {
 		parameters["Embedder"] = "openai"
 	}
-	opts := practice.Options{
-		Seed: w.scenario.Seed, People: w.scenario.People, Latency: time.Duration(w.scenario.Latency), Generous: !w.scenario.Paced,
+	tables := w.scenario.Tables
+	w.World, err = practice.Open(ctx, practice.Options{
+		Seed: w.scenario.Seed, People: w.scenario.People, Latency: time.Duration(w.scenario.Latency), Generous: !w.scenario.Paced, StateDir: w.folder,
 		Interpreters: interpreters, Parameters: parameters, Providers: w.director.providers(), Faults: w.director, Disturb: w.director.disturb,
+		Tables: dynamodb.Dials{
+			PartitionWrites: tables.Writes, PartitionReads: tables.Reads, TransactionTime: time.Duration(tables.Transaction), TTLLag: time.Duration(tables.Expiry),
+		},
 		Logger: slog.New(slog.NewJSONHandler(w, nil)),
 		Wrap: func(function string, next aws.HTTPClient) aws.HTTPClient {
-			return &tap{world: w, function: function, next: next, change: m.aws()}
+			return &tap{world: w, function: function, next: next, change: w.mutation.aws()}
 		},
-		Outside: m.outside(w),
+		Outside: w.outside,
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.process = make(chan struct{})
+	w.count++
+	return err
+}
+
+// restart ends the process, as kill does, and begins another one.
+func (w *world) restart(ctx context.Context) {
+	for range cap(w.actors) {
+		w.actors <- struct{}{}
 	}
-	if w.World, err = practice.Open(ctx, opts); err != nil {
+	defer func() {
+		for range cap(w.actors) {
+			<-w.actors
+		}
+	}()
+	close(w.now())
+	err := w.Close()
+	if err == nil || strings.Contains(err.Error(), "goes on although") { // a worker that settles what it paid: it is dead, and reaches nothing
+		err = w.begin(ctx)
+	}
+	if err != nil {
+		w.fail(thatItWorks, "restart: %v", err)
+		return
+	}
+	w.Start()
+}
+
+func (w *world) open(ctx context.Context) (err error) {
+	if err := w.begin(ctx); err != nil {
 		return err
 	}
 	for i := range teams {
@@ -189,6 +263,17 @@ func (w *world) open(ctx context.Context, m *mutation) (err error) {
 		if err := w.suppress(ctx, 0, market.Domain(company)); err != nil {
 			return err
 		}
+	}
+	for i := range w.scenario.Known {
+		props := map[string]string{"email": strings.ToLower(market.Email(i * market.People() / w.scenario.Known)), "jobtitle": "as its owner knows it"}
+		if i%2 == 0 {
+			props["phone"] = "555 0100"
+		}
+		id, err := w.HubSpot.AddContact(props)
+		if err != nil {
+			continue // no address, or somebody else's
+		}
+		w.known[id] = props
 	}
 	for i, c := range w.scenario.Campaigns {
 		w.runs = append(w.runs, &run{campaign: c, number: i + 1})
@@ -210,13 +295,31 @@ func (w *world) suppress(ctx context.Context, team int, value string) error {
 // the other's data can be seen.
 var teams = [2]struct{ name, key string }{{"team-q7amber", "sk_q7amber"}, {"team-q8birch", "sk_q8birch"}}
 
-// call makes a request to the API.
-func (w *world) call(ctx context.Context, team int, method, path, idempotency string, body any) (int, []byte) {
+// call makes a request to the API; a person repeats what failed for no fault of
+// theirs.
+func (w *world) call(ctx context.Context, team int, method, path, idempotency string, body any) (code int, answer []byte) {
+	for attempt := range 10 {
+		if code, answer = w.request(ctx, team, method, path, idempotency, body); code < http.StatusInternalServerError || !w.troubled() {
+			break
+		}
+		time.Sleep(min(time.Second<<(2*attempt), time.Minute))
+	}
+	return code, answer
+}
+
+// troubled reports whether a request to the API may fail for no fault of who
+// makes it.
+func (w *world) troubled() bool {
+	return w.scenario.Tables.Writes+w.scenario.Tables.Reads > 0 || w.scenario.Tables.Transaction > 0 ||
+		slices.ContainsFunc(w.scenario.Events, func(e event) bool { return e.In == "api" })
+}
+
+func (w *world) request(ctx context.Context, team int, method, path, idempotency string, body any) (int, []byte) {
 	var in io.Reader = http.NoBody
 	if body != nil {
 		data, err := json.Marshal(body)
 		if err != nil {
-			w.fail("%s %s: %v", method, path, err)
+			w.fail(thatItWorks, "%s %s: %v", method, path, err)
 		}
 		in = bytes.NewReader(data)
 	}
@@ -226,107 +329,25 @@ func (w *world) call(ctx context.Context, team int, method, path, idempotency st
 		r.Header.Set("Idempotency-Key", idempotency)
 	}
 	rec := httptest.NewRecorder()
+	release := w.use()
 	w.API().ServeHTTP(rec, r)
+	release()
 	if rec.Code >= http.StatusBadRequest {
 		_, _ = w.Write(rec.Body.Bytes()) // a problem is shown to people; a buffer takes it
 	}
-	return rec.Code, rec.Body.Bytes()
+	return rec.Code, bytes.TrimSpace(rec.Body.Bytes())
 }
 
 // ask makes a request that has to succeed.
 func ask[T any](ctx context.Context, w *world, team int, method, path, idempotency string, body any) (out T, ok bool) {
 	code, answer := w.call(ctx, team, method, path, idempotency, body)
 	if code >= http.StatusBadRequest {
-		w.fail("%s %s = %d: %s", method, path, code, answer)
+		w.fail(thatItWorks, "%s %s = %d: %s", method, path, code, answer)
 		return out, false
 	}
 	if err := json.Unmarshal(answer, &out); err != nil {
-		w.fail("%s %s: %v", method, path, err)
+		w.fail(thatItWorks, "%s %s: %v", method, path, err)
 		return out, false
 	}
 	return out, true
-}
-
-const campaigns = "/api/v1/prospecting/campaigns"
-
-// profile is the ICP of every campaign.
-func profile() (icp domain.ICP, err error) {
-	data, err := os.ReadFile("../cli/sample-icp.json")
-	if err != nil {
-		return icp, err
-	}
-	return icp, json.Unmarshal(data, &icp)
-}
-
-// start asks for a campaign, again and again if the scenario says so.
-func (w *world) start(ctx context.Context, r *run) {
-	icp, err := profile()
-	if err != nil {
-		w.fail("read ICP: %v", err)
-		return
-	}
-	if _, ok := ask[domain.ICP](ctx, w, r.Team, "POST", "/api/v1/prospecting/icps", "", icp); !ok {
-		return
-	}
-	automatic, enrich := !r.Hold, !r.Bare
-	request := api.CampaignRequest{
-		ICPID: icp.ID, Name: fmt.Sprint("campaign ", r.number), Platforms: r.Platforms,
-		Options: api.CampaignOptions{MaxProspects: r.Max, AutoConvert: &automatic, AutoEnrich: &enrich},
-	}
-	if len(r.Caps) > 0 {
-		request.Options.CapUSD, r.raised = &r.Caps[0], 1
-	}
-	key := ""
-	if r.Again > 0 {
-		key = fmt.Sprint("start ", r.number)
-	}
-	var all sync.WaitGroup
-	for range r.Again + 1 {
-		all.Go(func() {
-			code, answer := w.call(ctx, r.Team, "POST", campaigns, key, request)
-			var started api.CampaignStarted
-			if code == http.StatusConflict && r.Again > 0 {
-				return // still at work on the first request
-			}
-			if err := json.Unmarshal(answer, &started); err != nil || code >= http.StatusBadRequest {
-				w.fail("start campaign %d = %d: %s", r.number, code, answer)
-				return
-			}
-			w.mu.Lock()
-			other := r.ref.Campaign
-			r.ref = domain.Ref{Team: teams[r.Team].name, Campaign: started.CampaignID, Run: started.RunID}
-			w.mu.Unlock()
-			if other != "" && other != started.CampaignID {
-				w.fail("one Idempotency-Key started campaigns %s and %s", other, started.CampaignID)
-			}
-		})
-	}
-	all.Wait()
-}
-
-// tap sees every call of a function to AWS, and is where mutations sit.
-type tap struct {
-	world    *world
-	function string
-	next     aws.HTTPClient
-	change   func(w *world, function string, call *awsCall, next aws.HTTPClient) (*http.Response, error)
-}
-
-// Do implements aws.HTTPClient.
-func (t *tap) Do(r *http.Request) (*http.Response, error) {
-	target := r.Header.Get("X-Amz-Target")
-	if t.change == nil && !strings.HasSuffix(target, ".SendMessage") && !strings.HasSuffix(target, ".SendTaskFailure") {
-		return t.next.Do(r)
-	}
-	call, err := readCall(r)
-	if err != nil {
-		return nil, err
-	}
-	if call.operation == "SendMessage" || call.operation == "SendTaskFailure" {
-		_, _ = t.world.Write(call.body) // a buffer takes it
-	}
-	if t.change == nil {
-		return t.next.Do(call.request())
-	}
-	return t.change(t.world, t.function, call, t.next)
 }

@@ -96,6 +96,12 @@ func (s *Store) PutFirstAnswer(ctx context.Context, team, question string, answe
 	return earlier, failure("store.put_first_answer", err)
 }
 
+// DropAnswer forgets the answer to a question.
+func (s *Store) DropAnswer(ctx context.Context, team, question string) error {
+	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.opts.Control, Key: key(cachePK(team, question), "CACHE")})
+	return failure("store.drop_answer", err)
+}
+
 func (s *Store) answerItem(ctx context.Context, team, question string, answer any, life time.Duration) (map[string]types.AttributeValue, error) {
 	packed, err := s.packer.pack(inJSON(answer))
 	if err != nil {
@@ -108,7 +114,7 @@ func (s *Store) answerItem(ctx context.Context, team, question string, answer an
 	}
 	it := key(pk, "CACHE")
 	it["answer"], it["ttl"] = bin(sealed), num(s.opts.Now().Add(life).Unix())
-	return it, nil
+	return it, s.mark(ctx, team, it, answer)
 }
 
 func (s *Store) answerOf(ctx context.Context, team string, it map[string]types.AttributeValue) (answer json.RawMessage, err error) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -329,50 +330,69 @@ func (l *Suppression) HasAny(p domain.Prospect) (bool, error) {
 // still at work.
 var ErrInProgress = fault.Wrap(fault.Conflict, "store.idempotent", errors.New("a request with this Idempotency-Key is still running; repeat it later"))
 
-// Idempotent runs make at most once per (team, key, fingerprint): a repetition
-// gets the first answer. The same key with another fingerprint (the request's
-// hash) is a fault Conflict.
-func (s *Store) Idempotent(ctx context.Context, team, idem, fingerprint string, make func() ([]byte, error)) ([]byte, error) {
-	type record struct {
-		Print  string `dynamodbav:"print"`
-		Answer []byte `dynamodbav:"answer,omitempty"`
-		Until  int64  `dynamodbav:"until"` // the maker's deadline
-		TTL    int64  `dynamodbav:"ttl"`
-	}
+// Idempotent runs make once per (team, key, fingerprint): a repetition gets the
+// first answer. If nobody lives to answer, or the work failed in passing, a
+// repetition runs make again with the same seed: ids made from it let it finish
+// what was begun. The same key with another fingerprint (the request's hash) is
+// a fault Conflict.
+func (s *Store) Idempotent(ctx context.Context, team, idem, fingerprint string, make func(seed string) ([]byte, error)) ([]byte, error) {
 	pk := "IDEM#" + team + "#" + HashAPIKey(idem)
 	now := s.opts.Now()
-	mine := record{Print: fingerprint, Until: now.Add(time.Minute).Unix(), TTL: now.Add(24 * time.Hour).Unix()}
-	it, err := attributevalue.MarshalMap(mine)
-	if err != nil {
-		return nil, failure("store.idempotent", err)
-	}
-	it["pk"], it["sk"] = str(pk), str("IDEM")
-	_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &s.opts.Control, Item: it,
-		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR #ttl < :now OR (attribute_not_exists(answer) AND #until < :now)"),
-		ExpressionAttributeNames:            map[string]string{"#ttl": "ttl", "#until": "until"},
-		ExpressionAttributeValues:           item{":now": num(now.Unix())},
-		ReturnValuesOnConditionCheckFailure: "ALL_OLD",
-	})
-	if old, lost := conditionFailed(err); lost {
+	mine := idemRecord{Print: fingerprint, Seed: rand.Text(), Until: now.Add(time.Minute).Unix(), TTL: now.Add(24 * time.Hour).Unix()}
+	old, lost, err := s.putIdem(ctx, pk, mine, "attribute_not_exists(pk) OR #end < :now", "ttl")
+	if lost {
 		switch {
 		case textOf(old, "print") != fingerprint:
 			return nil, fault.New(fault.Conflict, "store.idempotent", "this Idempotency-Key was used with another request; use a new key")
-		case bytesOf(old, "answer") == nil:
+		case bytesOf(old, "answer") != nil:
+			return s.seal.open(ctx, team, pk, bytesOf(old, "answer"))
+		}
+		mine.Seed = textOf(old, "seed")
+		if _, lost, err = s.putIdem(ctx, pk, mine, "attribute_not_exists(answer) AND #end < :now", "until"); lost {
 			return nil, ErrInProgress
 		}
-		return s.seal.open(ctx, team, pk, bytesOf(old, "answer"))
 	}
 	if err != nil {
 		return nil, failure("store.idempotent", err)
 	}
-	answer, err := make()
-	if err != nil {
+	answer, err := make(mine.Seed)
+	switch {
+	case fault.Is(err, fault.InvalidInput, fault.NotFound, fault.Conflict, fault.Forbidden): // nothing was begun, and the request may be corrected
 		_, derr := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.opts.Control, Key: key(pk, "IDEM")})
 		return nil, errors.Join(err, failure("store.idempotent", derr))
+	case err != nil:
+		mine.Until = 0
+		return nil, errors.Join(err, failure("store.idempotent", s.put(ctx, s.opts.Control, pk, "IDEM", mine, "attribute_not_exists(answer)")))
 	}
 	if mine.Answer, err = s.seal.seal(ctx, team, pk, answer); err != nil {
 		return nil, err
 	}
 	return answer, failure("store.idempotent", s.put(ctx, s.opts.Control, pk, "IDEM", mine, ""))
+}
+
+// idemRecord is what is kept of a request with an Idempotency-Key.
+type idemRecord struct {
+	Print  string `dynamodbav:"print"`
+	Seed   string `dynamodbav:"seed"`
+	Answer []byte `dynamodbav:"answer,omitempty"`
+	Until  int64  `dynamodbav:"until"` // when whoever is at it is taken to be dead
+	TTL    int64  `dynamodbav:"ttl"`
+}
+
+// putIdem writes r on a condition, in which #end is an attribute; if that is
+// lost, it returns what is there.
+func (s *Store) putIdem(ctx context.Context, pk string, r idemRecord, condition, end string) (old item, lost bool, err error) {
+	it, err := attributevalue.MarshalMap(r)
+	if err != nil {
+		return nil, false, err
+	}
+	it["pk"], it["sk"] = str(pk), str("IDEM")
+	_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.opts.Control, Item: it, ConditionExpression: &condition,
+		ExpressionAttributeNames:            map[string]string{"#end": end},
+		ExpressionAttributeValues:           item{":now": num(s.opts.Now().Unix())},
+		ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+	})
+	old, lost = conditionFailed(err)
+	return old, lost, err
 }

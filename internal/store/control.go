@@ -101,7 +101,10 @@ func (b Breakers) Save(ctx context.Context, name string, r breaker.Record) error
 		return failure("store.save_breaker", err)
 	}
 	it := breakerKey(name)
-	it["doc"], it["version"], it["ttl"] = str(string(doc)), num(r.Version), num(b.opts.Now().Add(controlLife).Unix())
+	it["doc"], it["version"] = str(string(doc)), num(r.Version)
+	if !r.Manual() { // what a person opened stays open until a person closes it
+		it["ttl"] = num(b.opts.Now().Add(controlLife).Unix())
+	}
 	_, err = b.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &b.opts.Control, Item: it,
 		ConditionExpression:       aws.String("version = :before OR (attribute_not_exists(pk) AND :before = :zero)"),

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,10 +21,24 @@ import (
 // Steps of a chunk: the last path element of the rows after that step.
 const (
 	StepPrescored = "prescored"
-	StepEnriched  = "enriched" // followed by "-<provider>"
 	StepScored    = "scored"
 	StepConverted = "converted"
 )
+
+// EnrichStep names a chunk's turn at a provider of the waterfall, from 0.
+func EnrichStep(turn int, provider string) string {
+	return enrichStep + strconv.Itoa(turn) + "-" + provider
+}
+
+const enrichStep = "enriched-"
+
+// turnOf reads what [EnrichStep] wrote.
+func turnOf(step string) (turn int, provider string, ok bool) {
+	rest, ok := strings.CutPrefix(step, enrichStep)
+	number, provider, cut := strings.Cut(rest, "-")
+	turn, err := strconv.Atoi(number)
+	return turn, provider, ok && cut && err == nil
+}
 
 // PlanKey is the object with one line per discovery shard.
 func PlanKey(run string) string { return "runs/" + run + "/plan.jsonl" }
@@ -41,6 +56,13 @@ func StepKey(run, chunk, step string) string { return "runs/" + run + "/work/" +
 // which a person made, by the prospect's id. It is outside of runs/, which is
 // deleted after 90 days: a lead's receipts stay.
 func LeadsKey(run, name string) string { return "leads/" + run + "/" + name }
+
+// RecordKey is the object with the answers that one turn of a chunk used; step
+// is that of [EnrichStep]. It is outside of runs/, since it is deleted earlier:
+// terms of providers bind it.
+func RecordKey(run, chunk, step string) string {
+	return "answers/" + run + "/" + chunk + "/" + strings.TrimPrefix(step, enrichStep)
+}
 
 // ChunkOf returns the chunk's name of a key made by [ChunkKey].
 func ChunkOf(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
@@ -77,6 +99,21 @@ func (s *Store) Meaning(ctx context.Context, ref domain.Ref, meaning any) (found
 		return false, nil
 	}
 	return err == nil, failure("store.meaning", err)
+}
+
+// PutRecord writes what a step of a chunk was told by providers.
+func (s *Store) PutRecord(ctx context.Context, ref domain.Ref, step string, record any) error {
+	return failure("store.put_record", s.putSealed(ctx, ref.Team, RecordKey(ref.Run, ref.Chunk, step), func(w io.Writer) error { return s.rows.write.NewEncoder(w).Encode(record) }))
+}
+
+// Record reads what [Store.PutRecord] wrote; found is false if the step used no
+// answer, or its record was deleted at the end of its life.
+func (s *Store) Record(ctx context.Context, ref domain.Ref, step string, record any) (found bool, err error) {
+	err = s.getSealed(ctx, ref.Team, RecordKey(ref.Run, ref.Chunk, step), func(data []byte) error { return s.rows.read.Unmarshal(data, record) })
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, failure("store.record", err)
 }
 
 // PutProfile writes what scoring needs to know about a run.

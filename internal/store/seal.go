@@ -55,7 +55,7 @@ func (s *sealer) key(ctx context.Context, team string) (*dataKey, error) {
 	if err != nil {
 		return nil, failure("store.data_key", err)
 	}
-	out, err := s.kms.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: wrapped, KeyId: &s.store.opts.KeyID, EncryptionContext: map[string]string{"team": team}})
+	out, err := s.kms.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: wrapped, KeyId: s.keyID(), EncryptionContext: map[string]string{"team": team}})
 	if err != nil {
 		return nil, failure("store.data_key", err)
 	}
@@ -67,6 +67,14 @@ func (s *sealer) key(ctx context.Context, team string) (*dataKey, error) {
 	defer s.mu.Unlock()
 	s.keys[team] = k
 	return k, nil
+}
+
+// keyID is the key that a wrapped key must be of; nil leaves it to KMS to find it.
+func (s *sealer) keyID() *string {
+	if s.store.opts.KeyID == "" {
+		return nil
+	}
+	return &s.store.opts.KeyID
 }
 
 func (s *sealer) known(team string) *dataKey {

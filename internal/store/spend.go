@@ -22,6 +22,7 @@ type Spend struct {
 	Free       money.Micro            // not yet reserved
 	Settled    money.Micro            // spent for certain
 	ByProvider map[string]money.Micro // Settled, by provider
+	Alerts     []Alert                // about this cap, the smallest share first
 }
 
 // Reserved returns what is set aside for calls whose price is not yet known.
@@ -86,7 +87,7 @@ func (s *Store) Spend(ctx context.Context, ref domain.Ref) (Spend, error) {
 func spendOf(it item) Spend {
 	spend := Spend{
 		Cap: money.Micro(intOf(it, "cap")), Free: money.Micro(intOf(it, "room")), Settled: money.Micro(intOf(it, "settled")),
-		ByProvider: map[string]money.Micro{},
+		ByProvider: map[string]money.Micro{}, Alerts: alertsOf(it),
 	}
 	for name := range it {
 		if provider, ok := strings.CutPrefix(name, "p_"); ok {
@@ -104,6 +105,7 @@ type Reservation struct {
 	Max       money.Micro // the most that the calls can cost
 	Questions []byte      // [QuestionSize] bytes each
 	Open      bool
+	Presumed  bool        // its run was over before it was settled: it is counted at Max
 	Actual    money.Micro // once settled
 }
 
@@ -126,6 +128,8 @@ func (s *Store) Reserve(ctx context.Context, ref domain.Ref, r Reservation) erro
 			return nil
 		case lostAt(reasons, 2):
 			return fault.New(fault.Conflict, "store.reserve", "this reservation exists already")
+		case lostAt(reasons, 0) && intOf(reasons[0].Item, "runover") == 1:
+			return fault.New(fault.Conflict, "store.reserve", "the run is over; nothing more is bought for it")
 		case lostAt(reasons, 0):
 			return fault.New(fault.CapReached, "store.reserve", "the run's spending cap is reached; raise it with PATCH {\"status\":\"running\",\"capUsd\":...} to go on")
 		case lostAt(reasons, 1) && len(reasons[1].Item) == 0:
@@ -157,7 +161,7 @@ func (s *Store) reserveItems(ref domain.Ref, r Reservation) []types.TransactWrit
 		it["questions"] = bin(r.Questions)
 	}
 	return []types.TransactWriteItem{
-		take(spendPK(ref.Run), "room >= :max"),
+		take(spendPK(ref.Run), "room >= :max AND attribute_not_exists(runover)"),
 		take(month, "room >= :max"),
 		{Put: &types.Put{TableName: &s.opts.Ledger, Item: it, ConditionExpression: aws.String(notExists)}},
 	}
@@ -183,15 +187,20 @@ func (s *Store) Settle(ctx context.Context, ref domain.Ref, r Reservation, actua
 
 // SettleOpen settles every reservation that a run left open at its full amount:
 // nobody can tell any more which of its calls were made. A worker that is still
-// alive puts it right when it settles.
+// alive puts it right when it settles, or one that takes its chunk up again. From
+// then on nothing can be reserved until [Store.RetryRun]: a reservation of a dying
+// worker that is on its way would stay open for good.
 func (s *Store) SettleOpen(ctx context.Context, ref domain.Ref) error {
+	if _, err := s.updateSpend(ctx, spendPK(ref.Run), "SET runover = :one", "attribute_exists(pk)", item{":one": num(1)}); err != nil {
+		return failure("store.settle_open", err)
+	}
 	err := s.query(ctx, s.opts.Ledger, reservationPK(ref.Run), "", func(it item) error {
 		if intOf(it, "open") != 1 {
 			return nil
 		}
 		r := Reservation{ID: textOf(it, "sk"), Provider: textOf(it, "provider"), Max: money.Micro(intOf(it, "max"))}
 		return s.closeReservation(ctx, ref, r, r.Max, closing{
-			month: textOf(it, "month"), state: "open", update: "SET actual = :actual, presumed = #state REMOVE #state, questions",
+			month: textOf(it, "month"), state: "open", update: "SET actual = :actual, presumed = #state REMOVE #state",
 		})
 	})
 	return failure("store.settle_open", err)
@@ -214,9 +223,16 @@ func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservat
 			ExpressionAttributeValues: item{":back": num(int64(r.Max - actual)), ":more": num(int64(actual - c.counted))},
 		}}
 	}
+	of := callsOf{ref.Team, r.Provider}
+	month, made := settle(c.month), s.calls.take(of)
+	if made > 0 {
+		month.Update.UpdateExpression = aws.String(*month.Update.UpdateExpression + ", #n :made")
+		month.Update.ExpressionAttributeNames["#n"] = callsPrefix + r.Provider
+		month.Update.ExpressionAttributeValues[":made"] = num(made)
+	}
 	reasons, err := s.transact(ctx, []types.TransactWriteItem{
 		settle(spendPK(ref.Run)),
-		settle(c.month),
+		month,
 		{Update: &types.Update{
 			TableName: &s.opts.Ledger, Key: key(reservationPK(ref.Run), r.ID),
 			UpdateExpression: &c.update, ConditionExpression: aws.String("attribute_exists(#state)"),
@@ -227,17 +243,20 @@ func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservat
 	if err == nil && reasons != nil && !lostAt(reasons, 2) {
 		err = errors.New("the ledger is busy")
 	}
+	if err != nil || reasons != nil { // nothing was written
+		s.calls.add(of, made)
+	}
 	return err
 }
 
 // OpenReservation returns the reservation of a chunk and provider that was
-// never settled: what a killed worker left behind. attempts is how many
+// never settled, or only presumed to be spent: what a killed worker left behind. attempts is how many
 // reservations of theirs there are.
 func (s *Store) OpenReservation(ctx context.Context, ref domain.Ref, provider string) (open *Reservation, attempts int, err error) {
 	err = s.query(ctx, s.opts.Ledger, reservationPK(ref.Run), ref.Chunk+"/"+provider+"/", func(it item) error {
 		attempts++
-		if intOf(it, "open") == 1 {
-			open = &Reservation{ID: textOf(it, "sk"), Provider: provider, Max: money.Micro(intOf(it, "max")), Questions: bytesOf(it, "questions"), Open: true}
+		if intOf(it, "open") == 1 || intOf(it, "presumed") == 1 {
+			open = &Reservation{ID: textOf(it, "sk"), Provider: provider, Max: money.Micro(intOf(it, "max")), Questions: bytesOf(it, "questions"), Open: intOf(it, "open") == 1, Presumed: intOf(it, "presumed") == 1}
 		}
 		return nil
 	})

@@ -37,6 +37,7 @@ type Store struct {
 
 	packer *packer
 	rows   rowForm
+	calls  calls
 }
 
 // New makes a store on cfg. It does no I/O.

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,14 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/messageai/sluice"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/localaws"
-	"github.com/messageai/sluice/internal/localaws/lambda"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
 )
@@ -26,14 +23,7 @@ import (
 // clock the test moves.
 func open(t *testing.T) *store.Store {
 	t.Helper()
-	none := func(context.Context, map[string]string, aws.Config) (lambda.Handler, error) {
-		return nil, errors.New("these tests run no function")
-	}
-	functions := map[string]localaws.Factory{}
-	for _, name := range []string{"api", "plan", "discover", "enrich", "score", "convert", "push-hubspot", "finalize", "reap"} {
-		functions[name] = none
-	}
-	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy, Functions: functions})
+	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +286,7 @@ func TestAnIdempotencyKeyRunsOnce(t *testing.T) {
 		ctx := t.Context()
 		runs := 0
 		once := func(print string) ([]byte, error) {
-			return s.Idempotent(ctx, "acme", "key", print, func() ([]byte, error) {
+			return s.Idempotent(ctx, "acme", "key", print, func(string) ([]byte, error) {
 				runs++
 				return fmt.Appendf(nil, "answer %d", runs), nil
 			})
@@ -310,11 +300,35 @@ func TestAnIdempotencyKeyRunsOnce(t *testing.T) {
 			t.Errorf("the same key with another request = %v, want a Conflict", err)
 		}
 		failing := errors.New("no luck")
-		if _, err := s.Idempotent(ctx, "acme", "other", "a", func() ([]byte, error) { return nil, failing }); !errors.Is(err, failing) {
+		var seeds []string
+		if _, err := s.Idempotent(ctx, "acme", "other", "a", func(seed string) ([]byte, error) { seeds = append(seeds, seed); return nil, failing }); !errors.Is(err, failing) {
 			t.Errorf("error of the work = %v", err)
 		}
-		if got, err := s.Idempotent(ctx, "acme", "other", "a", func() ([]byte, error) { return []byte("ok"), nil }); err != nil || string(got) != "ok" {
+		if got, err := s.Idempotent(ctx, "acme", "other", "a", func(seed string) ([]byte, error) { seeds = append(seeds, seed); return []byte("ok"), nil }); err != nil || string(got) != "ok" {
 			t.Errorf("a repetition after a failure = %s, %v; want it to run", got, err)
+		}
+		if len(seeds) != 2 || seeds[0] != seeds[1] || seeds[0] == "" {
+			t.Errorf("the two attempts at one request had the seeds %q, want the same", seeds)
+		}
+		seeds = nil
+		if _, err := s.Idempotent(ctx, "acme", "slow", "a", func(seed string) ([]byte, error) {
+			seeds = append(seeds, seed)
+			inner := func(seed string) ([]byte, error) { seeds = append(seeds, seed); return []byte("ok"), nil }
+			if _, err := s.Idempotent(ctx, "acme", "slow", "a", inner); !errors.Is(err, store.ErrInProgress) {
+				t.Errorf("a repetition while the first is at work = %v", err)
+			}
+			time.Sleep(2 * time.Minute) // it is taken to be dead
+			_, err := s.Idempotent(ctx, "acme", "slow", "a", inner)
+			return []byte("ok"), err
+		}); err != nil || len(seeds) != 2 || seeds[0] != seeds[1] {
+			t.Errorf("a request that was cut off, and its repetition: seeds %q, %v; want the same twice", seeds, err)
+		}
+		wrong := fault.New(fault.InvalidInput, "test", "wrong")
+		if _, err := s.Idempotent(ctx, "acme", "third", "a", func(string) ([]byte, error) { return nil, wrong }); !errors.Is(err, wrong) {
+			t.Errorf("error of the work = %v", err)
+		}
+		if got, err := s.Idempotent(ctx, "acme", "third", "b", func(string) ([]byte, error) { return []byte("ok"), nil }); err != nil || string(got) != "ok" {
+			t.Errorf("a corrected request = %s, %v; want it to run", got, err)
 		}
 	})
 }

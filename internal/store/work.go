@@ -34,13 +34,20 @@ type Chunk struct {
 	Counts    *domain.Counts              `json:"counts,omitempty"` // nil until converted; In is its rows
 	Enriched  int                         `json:"enriched"`
 	Converted int                         `json:"converted"`
+	Verified  int                         `json:"verified,omitempty"` // rows with an address that a verifier found safe
 	CRM       map[string]domain.PushTally `json:"crm,omitempty"`
 	Failure   string                      `json:"failure,omitempty"` // why it ended early
+	Cause     string                      `json:"cause,omitempty"`   // the same in words
 	Doc       string                      `json:"doc,omitempty"`     // where its rows were then
+	Seen      domain.Experiences          `json:"seen,omitempty"`    // what enriching it taught about providers
 
 	// What people did with its prospects afterwards.
 	ByHand    []string                    `json:"-"` // made leads: "<state before>#<prospect>"
 	CRMByHand map[string]domain.PushTally `json:"-"`
+
+	Attempt     int            `json:"-"` // at the run that took it up again; zero: the first
+	DeadLetters map[string]int `json:"-"` // messages that no worker could handle, by provider
+	Turns       []Turn         `json:"-"` // of enrichment, in order
 }
 
 func shardUnit(id string) string   { return "SHARD#" + id }
@@ -250,6 +257,8 @@ func (s *Store) Ledger(ctx context.Context, ref domain.Ref) (Ledger, error) {
 
 func chunkOf(name string, it item) (Chunk, error) {
 	c := Chunk{Name: name}
+	c.retried(it)
+	c.turned(it)
 	if doc := textOf(it, "doc"); doc != "" {
 		if err := json.Unmarshal([]byte(doc), &c); err != nil {
 			return c, err
@@ -327,6 +336,8 @@ func addChunk(t *domain.Totals, c Chunk, begun bool, rows int, ended bool) {
 		t.Rows = t.Rows.Plus(counts)
 	}
 	t.Enriched += c.Enriched
+	t.Verified += c.Verified
+	addTurns(t, c.Turns)
 	t.Converted += c.Converted
 	for _, of := range []map[string]domain.PushTally{c.CRM, c.CRMByHand} {
 		for crm, tally := range of {

@@ -35,6 +35,7 @@ type answer struct {
 // world is the run's ledger, the parking place and the answers, in memory.
 type world struct {
 	status   domain.RunStatus
+	attempt  int // at the run
 	reason   string
 	done     map[string]json.RawMessage
 	lease    map[string]string // owner by step
@@ -53,7 +54,7 @@ func newWorld() *world {
 }
 
 func (w *world) Run(context.Context, domain.Ref) (domain.Run, error) {
-	return domain.Run{Status: w.status, Reason: w.reason}, w.broken["Run"]
+	return domain.Run{Status: w.status, Reason: w.reason, Attempt: w.attempt}, w.broken["Run"]
 }
 
 func (w *world) SetRunStatus(_ context.Context, _ domain.Ref, to domain.RunStatus, reason string, from ...domain.RunStatus) error {

@@ -36,10 +36,20 @@ type Message struct {
 	Provider string          `json:"provider,omitempty"` // source, enricher or CRM
 	Shard    json.RawMessage `json:"shard,omitempty"`    // what to discover
 	Leads    []string        `json:"leads,omitempty"`    // a manual push: lead ids
+	Turn     int             `json:"turn,omitempty"`     // of the waterfall, from 0
+	Skipped  []Skip          `json:"skipped,omitempty"`  // providers that are of no use to the chunk any more
 	Hops     int             `json:"hops,omitempty"`     // times it was sent again to wait
 	Failures int             `json:"failures,omitempty"` // passing failures so far
+	Shut     int             `json:"shut,omitempty"`     // times that the provider's circuit was found open
 	Retry    int             `json:"retry,omitempty"`    // times that the state machine asked before
+	Attempt  int             `json:"attempt,omitempty"`  // at the run that the message is of
 	Queue    string          `json:"queue"`              // URL of the queue it came from, for sending it again
+}
+
+// Skip is an enricher that was given up for a chunk.
+type Skip struct {
+	Provider string `json:"provider"`
+	Error    string `json:"error"` // kind of the fault
 }
 
 // Job is a message whose step this worker may do now: it holds the lease.
@@ -117,6 +127,7 @@ func (w *Worker) one(ctx context.Context, record events.SQSMessage) error {
 	if err := json.Unmarshal([]byte(record.Body), &m); err != nil || m.Run == "" {
 		return fault.New(fault.InvalidInput, "task.decode", "the message is not a task of this system; it will go to the dead-letter queue")
 	}
+	ctx = m.Within(ctx)
 	if paused, err := w.parkIfPaused(ctx, m, record.MessageId); err != nil || paused {
 		return err
 	}
@@ -201,6 +212,9 @@ func (w *Worker) handleFailure(ctx context.Context, m Message, id string, err er
 		}
 		return w.again(ctx, m, time.Second)
 	case fault.RateLimited, fault.CircuitOpen:
+		if kind == fault.CircuitOpen {
+			m.Shut++
+		}
 		return w.wait(ctx, m, kind, max(wait, time.Second))
 	case fault.QuotaExhausted:
 		return w.wait(ctx, m, kind, max(wait, time.Hour))
@@ -253,7 +267,7 @@ func (w *Worker) parkIfPaused(ctx context.Context, m Message, id string) (bool, 
 	if err != nil {
 		return false, err
 	}
-	if run.Status.Ended() && m.Token != "" {
+	if m.Token != "" && (run.Status.Ended() || run.Attempt != m.Attempt) {
 		return true, w.Answers.Fail(ctx, m.Token, fault.Conflict, "the run has ended")
 	}
 	if run.Status != domain.RunPaused || m.Token == "" { // a person asked for a push: it is not the run's

@@ -39,6 +39,21 @@ func TestAStepIsDoneOnceAndAnswered(t *testing.T) {
 	})
 }
 
+// Provider keys are found by the team in the context.
+func TestAStepIsDoneInTheNameOfItsTeam(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		team := ""
+		w.handle(t, record(t, message()), func(ctx context.Context) (any, error) {
+			team = domain.TeamOf(ctx)
+			return works(ctx)
+		})
+		if team != "acme" {
+			t.Errorf("the step is done for team %q, want that of the message", team)
+		}
+	})
+}
+
 func TestAMessageNobodyWaitsForIsWorkedOn(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
@@ -200,6 +215,26 @@ func TestAnEndedRunTakesNoMoreWork(t *testing.T) {
 	}
 }
 
+// A run that is tried again goes on in another execution: what is left of the
+// first one must not touch its chunks.
+func TestAMessageOfAnEarlierAttemptIsGivenUp(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		w.attempt = 1
+		if w.handle(t, record(t, message()), works) || len(w.worked) != 0 {
+			t.Errorf("worked %d times for an attempt that has ended", len(w.worked))
+		}
+		if diff := cmp.Diff([]answer{{Token: "token-1", Kind: fault.Conflict}}, w.answers); diff != "" {
+			t.Errorf("answers (-want +got):\n%s", diff)
+		}
+		m := message()
+		m.Attempt = 1
+		if w.handle(t, record(t, m), works) || len(w.worked) != 1 {
+			t.Errorf("worked %d times for the attempt that is on", len(w.worked))
+		}
+	})
+}
+
 func TestAtTheCapTheRunPausesAndTheMessageIsParked(t *testing.T) {
 	t.Parallel()
 	capped := fails(fault.New(fault.CapReached, "test.reserve", "the cap is reached"))
@@ -259,6 +294,9 @@ func TestWaiting(t *testing.T) {
 				var wantAnswers []answer
 				if c.delay > 0 {
 					m.Hops = 1
+					if fault.Is(c.err, fault.CircuitOpen) { // so that a step can tell how long it lasts
+						m.Shut = 1
+					}
 					wantSent = []sent{{Queue: m.Queue, Body: m, Delay: c.delay}}
 				} else {
 					until := time.Now().Add(c.until).UTC().Format(time.RFC3339)

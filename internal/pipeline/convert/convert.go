@@ -11,6 +11,7 @@ import (
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // leadsAtOnce bounds the conditional writes in flight.
@@ -52,6 +53,10 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	doc := store.StepKey(in.Run, in.Chunk, store.StepConverted)
+	if leads := leadsOf(rows); leads > 0 { // it was converted before its run was tried again: only its push is missing
+		return Output{Doc: doc, Leads: leads}, nil
+	}
 	var profile domain.RunProfile
 	if err := s.Store.Profile(ctx, in.Team, in.Run, &profile); err != nil {
 		return Output{}, err
@@ -65,7 +70,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		}
 	}
 	listed := make([]store.Listed, len(rows))
-	chunk := store.Chunk{Name: in.Chunk, Counts: &domain.Counts{In: len(rows)}}
+	chunk := store.Chunk{Name: in.Chunk, Counts: &domain.Counts{In: len(rows)}, Seen: waterfall.Observe(rows)}
 	var keep []string
 	var leads []domain.Row
 	for i := range rows {
@@ -75,6 +80,9 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		}
 		if len(rows[i].Calls) > 0 {
 			chunk.Enriched++
+		}
+		if rows[i].Prospect.Contact.EmailStatus == domain.EmailSafe {
+			chunk.Verified++
 		}
 		if rows[i].LeadID != "" {
 			chunk.Converted++
@@ -90,7 +98,6 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	if err := s.Store.PutListed(ctx, in.Ref, profile.ListShards, listed); err != nil {
 		return Output{}, err
 	}
-	doc := store.StepKey(in.Run, in.Chunk, store.StepConverted)
 	if err := s.Store.PutRows(ctx, in.Team, doc, rows); err != nil {
 		return Output{}, err
 	}
@@ -99,6 +106,17 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	}
 	// Last: whoever did not become a lead may be discovered again.
 	return Output{Doc: doc, Leads: chunk.Converted}, s.Store.KeepClaims(ctx, in.Ref, keep)
+}
+
+// leadsOf counts the leads among rows: before a chunk is converted there is none.
+func leadsOf(rows []domain.Row) int {
+	n := 0
+	for i := range rows {
+		if rows[i].LeadID != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // suppress takes out whom the team must not contact: an address may have been
@@ -136,11 +154,11 @@ func (s *Stage) claimLeads(ctx context.Context, ref domain.Ref, rows []domain.Ro
 		}
 		lead := NewLead(ref, *row, s.Now())
 		if lead.ID == "" {
-			row.State, row.Reason = domain.Review, "fits, but nothing identifies the person: no e-mail, no profile, no full name with a domain"
+			Unidentified(row)
 			continue
 		}
 		if _, taken := first[lead.ID]; taken {
-			duplicate(row)
+			Duplicate(row)
 			continue
 		}
 		first[lead.ID] = i
@@ -150,7 +168,7 @@ func (s *Stage) claimLeads(ctx context.Context, ref domain.Ref, rows []domain.Ro
 				return err
 			}
 			if held.ProspectID != lead.ProspectID {
-				duplicate(row)
+				Duplicate(row)
 				return nil
 			}
 			row.LeadID = lead.ID
@@ -160,7 +178,13 @@ func (s *Stage) claimLeads(ctx context.Context, ref domain.Ref, rows []domain.Ro
 	return g.Wait()
 }
 
-func duplicate(row *domain.Row) {
+// Unidentified puts a row whose person nothing identifies before a person's eyes.
+func Unidentified(row *domain.Row) {
+	row.State, row.Reason = domain.Review, "fits, but nothing identifies the person: no e-mail, no profile, no full name with a domain"
+}
+
+// Duplicate ends a row whose person is a lead by another prospect.
+func Duplicate(row *domain.Row) {
 	row.State, row.Reason = domain.Duplicate, "another prospect of the same person is already a lead"
 }
 

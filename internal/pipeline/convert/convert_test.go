@@ -134,6 +134,7 @@ func TestQualifiedRowsBecomeLeads(t *testing.T) {
 		t.Errorf("leads (-want +got):\n%s", diff)
 	}
 	wantChunk := store.Chunk{
+		Seen: domain.Experiences{},
 		Name: ref.Chunk, Enriched: 1, Converted: 1, Counts: &domain.Counts{In: 3, Qualified: 1, Review: 1, Rejected: 1},
 	}
 	if diff := cmp.Diff(wantChunk, s.chunks[ref.Chunk]); diff != "" {
@@ -275,4 +276,18 @@ func TestAnInterruptedConversionIsRepeatedWithoutTrace(t *testing.T) {
 // Suppression implements convert.Store: nobody is on the list.
 func (s *shelf) Suppression(context.Context, string) (*store.Suppression, error) {
 	return &store.Suppression{}, nil
+}
+
+// A chunk that was converted comes again when its run is tried again, for its
+// push: a lead that a person has made since must stay on the lists.
+func TestAConvertedChunkIsHandedOnAsItIs(t *testing.T) {
+	t.Parallel()
+	lead := person("p1", "ann@acme.example", domain.Qualified)
+	lead.LeadID = "l_1"
+	s := newShelf(lead, person("p2", "ben@acme.example", domain.Rejected))
+	out, err := s.run(t)
+	want := convert.Output{Doc: store.StepKey(ref.Run, ref.Chunk, store.StepConverted), Leads: 1}
+	if out != want || err != nil || s.calls != 1 || len(s.listed)+len(s.chunks)+len(s.leads) != 0 {
+		t.Errorf("%+v, %v after %d calls; listed %v, counted %v", out, err, s.calls, s.listed, s.chunks)
+	}
 }

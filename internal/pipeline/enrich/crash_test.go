@@ -17,6 +17,7 @@ var takenClaim = store.Claim{Run: "r0", Campaign: "c0", Chunk: "s0000-00007"}
 type scenario struct {
 	name  string
 	free  bool // repeats are not charged
+	batch int  // people in one call
 	chunk func(*world) []domain.Row
 	from  func(*world) enrich.Source
 }
@@ -28,6 +29,7 @@ func scenarios() []scenario {
 	mail := func(n int) func(*world) []domain.Row { return func(w *world) []domain.Row { return w.mailChunk(n) } }
 	return []scenario{
 		{name: "people", chunk: people(27), from: database},
+		{name: "people in batches", batch: 10, chunk: people(27), from: database},
 		{name: "addresses", chunk: mail(15), from: mailbox},
 		{name: "addresses, repeats free", free: true, chunk: mail(15), from: mailbox},
 	}
@@ -40,7 +42,7 @@ func play(t *testing.T, s scenario, seed uint64, plan func(n int) mishap) (calls
 	synctest.Test(t, func(t *testing.T) {
 		var log []string
 		w := newWorld(seed)
-		w.free = s.free
+		w.free, w.batch = s.free, s.batch
 		w.plan = func(n int, op string) mishap {
 			what := plan(n)
 			if what != "" {

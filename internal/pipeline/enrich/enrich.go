@@ -1,14 +1,16 @@
 // Package enrich is the stage that buys what is still unknown about a chunk's
-// prospects from one provider: the state machine runs it once per provider of
-// the waterfall. It imports budget, domain, fault, provider, store and task;
-// never another stage.
+// prospects, one provider at a time: package waterfall says what to ask about
+// which row, this one asks, and tells the state machine which provider is next.
+// It imports budget, domain, fault, provider, store, task and waterfall; never
+// another stage.
 //
-// Money: before the first call the highest price of the chunk is reserved;
-// every answer is kept in the cache before anything else happens; after the
-// last call the real price is settled. A worker that is killed leaves at most
-// [rowsAtOnce] questions whose answer was lost. They are not asked again, unless the
-// provider does not charge for repeats, but counted as spent and named in the
-// row, so nothing is ever paid twice.
+// Money: questions are asked in waves, all of one kind. Before a wave its
+// highest price is reserved; every answer is kept in the cache before anything
+// else happens; after the wave the real price is settled. A worker that is
+// killed leaves a reservation that lists its questions in the order in which
+// they were asked, of which at most [questionsOut] or one batch were out. They
+// are not asked again, unless the provider does not charge for repeats, but
+// counted as spent and named in the row, so nothing is ever paid twice.
 package enrich
 
 import (
@@ -17,7 +19,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/messageai/sluice/internal/budget"
@@ -27,17 +28,32 @@ import (
 	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
-// rowsAtOnce is how many rows one worker has questions out for.
-const rowsAtOnce = 8
+// questionsOut is how many questions one worker has out at a time, unless one
+// batch of the provider holds more.
+const questionsOut = 8
 
-// rowWait is the longest that a chunk waits for an answer about one row.
+// rowWait is the longest that a chunk waits for a verifier's answer about one row.
 const rowWait = time.Minute
 
-// unavailableLife is how long a row is spared a question that cannot be
-// answered now.
-const unavailableLife = 15 * time.Minute
+// patience is how often a chunk comes again for answers that a provider is
+// still working on.
+const patience = 40
+
+// shutPatience is how often a chunk finds a provider's circuit open before it
+// goes on without: about three quarters of an hour.
+const shutPatience = 12
+
+// Lives of answers in the cache.
+const (
+	unavailableLife = 15 * time.Minute    // a row is spared a question that cannot be answered now
+	missLife        = 7 * 24 * time.Hour  // what was free to ask may be asked again
+	longestLife     = 30 * 24 * time.Hour // where the terms state no limit
+	runLife         = 24 * time.Hour      // where the terms forbid keeping: not paid twice by one run
+	leaseLife       = 20 * time.Minute    // a question that somebody else asks at this moment
+)
 
 // Store is what the stage needs of the store.
 type Store interface {
@@ -47,19 +63,18 @@ type Store interface {
 	Answers(ctx context.Context, team string, questions []string, latest bool) (map[string]json.RawMessage, error)
 	PutAnswer(ctx context.Context, team, question string, answer any, life time.Duration) error
 	PutFirstAnswer(ctx context.Context, team, question string, answer any, life time.Duration) (earlier json.RawMessage, err error)
+	DropAnswer(ctx context.Context, team, question string) error
 	Suppression(ctx context.Context, team string) (*store.Suppression, error)
 	Suppress(ctx context.Context, team, value string) error
 	ClaimProspect(ctx context.Context, ref domain.Ref, prospectID string) (store.Claim, error)
+	PutRecord(ctx context.Context, ref domain.Ref, step string, record any) error
 }
 
-// Source is one provider of the waterfall with the capabilities it has; the
-// others are nil.
+// Source is one provider of the waterfall. The adapter has the interfaces of
+// the capabilities that the definition declares.
 type Source struct {
 	Definition provider.Definition
-	People     provider.PersonFinder
-	Person     provider.PersonEnricher
-	Emails     provider.EmailFinder
-	Verifier   provider.EmailVerifier
+	Adapter    any
 }
 
 // Stage enriches chunks.
@@ -69,15 +84,22 @@ type Stage struct {
 	Sources map[string]Source
 	Log     *slog.Logger
 	Now     func() time.Time
+	Memory  *Memory // of this process; nil: none
 }
 
 // Output is what the state machine is told.
 type Output struct {
-	Doc string `json:"doc"` // key of the rows after this step
+	Doc     string      `json:"doc"`  // key of the rows after this step
+	Next    string      `json:"next"` // provider that is asked next; "" for none
+	Skipped []task.Skip `json:"skipped"`
+	// Cache is what looking into the cache first has saved; the run's totals take it
+	// from the ledger.
+	Cache domain.CacheTally `json:"cache"`
 }
 
-// Step names the step in the ledger: one per provider.
-func Step(m task.Message) string { return store.StepEnriched + "-" + m.Provider }
+// Step names the step in the ledger. One provider may be asked several times
+// about a chunk, after others.
+func Step(m task.Message) string { return store.EnrichStep(m.Turn, m.Provider) }
 
 // Do enriches one chunk with one provider.
 func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
@@ -89,7 +111,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if err := s.Store.Profile(ctx, job.Team, job.Run, &profile); err != nil {
 		return nil, err
 	}
-	rows, err := s.Store.Rows(ctx, job.Team, newest(job, profile.Waterfall))
+	rows, err := s.Store.Rows(ctx, job.Team, job.Doc)
 	if err != nil {
 		return nil, err
 	}
@@ -97,66 +119,81 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chunk{
-		Stage: s, ref: job.Ref, last: job.Last, source: source, rows: rows, query: profile.Query, list: list,
-		bought: map[string]money.Micro{}, asking: map[string]chan struct{}{}, answers: map[string]answer{}, prepaid: map[string]bool{},
-		held: map[string]string{}, line: map[string]chan struct{}{},
+	out := map[string]string{}
+	for _, skip := range job.Skipped {
+		out[skip.Provider] = skip.Error
 	}
+	c := &chunk{
+		Stage: s, ref: job.Ref, name: job.Provider, source: source, rows: rows, query: profile.Query, list: list,
+		last: job.Last, patient: job.Hops < patience, shut: job.Shut >= shutPatience, plan: waterfall.New(profile.Enrich, s.definitions(), out),
+		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, holders: waterfall.Holders{}, used: waterfall.Record{Provider: job.Provider},
+		known: map[string]json.RawMessage{}, waiting: map[string]bool{},
+	}
+	c.plan.Explore = waterfall.Explores(rows)
 	if err := c.run(ctx); err != nil {
+		return nil, late(ctx, err)
+	}
+	if err := c.putRecord(ctx, Step(job.Message)); err != nil {
 		return nil, err
 	}
 	doc := store.StepKey(job.Run, job.Chunk, Step(job.Message))
 	if err := s.Store.PutRows(ctx, job.Team, doc, c.rows); err != nil {
 		return nil, err
 	}
-	return Output{Doc: doc}, nil
+	skipped := slices.Clone(job.Skipped)
+	if c.skipped != nil {
+		skipped = append(skipped, task.Skip{Provider: job.Provider, Error: string(fault.KindOf(c.skipped))})
+	}
+	return Output{Doc: doc, Next: c.plan.Busiest(c.rows), Skipped: skipped, Cache: c.tally}, nil
 }
 
-// newest returns the key of the chunk's rows as the provider before this one in
-// the waterfall left them: one that was skipped left none.
-func newest(job task.Job, waterfall []string) string {
-	key := job.Doc
-	for _, earlier := range waterfall[:max(0, slices.Index(waterfall, job.Provider))] {
-		var out Output
-		answer := job.Done[Step(task.Message{Provider: earlier})]
-		if err := json.Unmarshal(answer, &out); err == nil && out.Doc != "" {
-			key = out.Doc
-		}
+// late is the error of an attempt whose time is over: no failure, for what was
+// answered is in the cache.
+func late(ctx context.Context, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) || fault.Is(err, fault.RateLimited) {
+		return err
 	}
-	return key
+	return &fault.Error{Kind: fault.RateLimited, Op: "enrich.do", Message: "the worker's time is over; the next one continues", RetryAfter: time.Second, Err: err}
+}
+
+// definitions are those of all providers of the waterfall.
+func (s *Stage) definitions() map[string]provider.Definition {
+	all := make(map[string]provider.Definition, len(s.Sources))
+	for name, source := range s.Sources {
+		all[name] = source.Definition
+	}
+	return all
 }
 
 // chunk is one attempt at a chunk.
 type chunk struct {
 	*Stage
-	ref    domain.Ref
-	last   bool // there is no further attempt if the provider stays unavailable
-	source Source
-	rows   []domain.Row
-	query  domain.SearchQuery
-	list   *store.Suppression
+	ref     domain.Ref
+	name    string // of the provider
+	source  Source
+	plan    *waterfall.Waterfall
+	rows    []domain.Row
+	query   domain.SearchQuery
+	list    *store.Suppression
+	last    bool // there is no further attempt if the provider stays unavailable
+	patient bool // it may come again for answers that take their time
+	shut    bool // the provider has been down for so long that the chunk goes on without
 
-	mu      sync.Mutex
-	cost    money.Micro              // of this attempt
-	bought  map[string]money.Micro   // cost of cached answers by the reservation they were bought under
-	skipped error                    // why the provider is of no use for the rest of the chunk
-	lost    bool                     // an answer could not be kept
-	halted  bool                     // a question failed: ask no further ones
-	failed  bool                     // by something of ours
-	pending time.Duration            // until answers that the provider works on are ready
-	asking  map[string]chan struct{} // by question: two rows never ask the same at once
-	answers map[string]answer        // of this attempt
-	prepaid map[string]bool          // questions that a settled reservation paid for
-	order   string                   // reservation of this attempt
-	begun   bool                     // questions may have been asked before this attempt
-	held    map[string]string        // prospect by the person whom it claimed
-	line    map[string]chan struct{} // by first question: closed when the last row begun with it is done
+	begun   bool                   // questions may have been asked before this attempt
+	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
+	prepaid map[string]bool        // questions that a settled reservation paid for
+	holders waterfall.Holders      // of the people found
+	used    waterfall.Record       // what the rows were given
+	tally   domain.CacheTally
+	known   map[string]json.RawMessage // answers that came while this attempt was about to ask
+	waiting map[string]bool            // questions that are being answered, by the provider or for another worker
+	skipped error                      // why the provider is of no use for the rest of the chunk
+	pending time.Duration              // until answers that the provider works on are ready
 }
 
-// run answers what it can from the cache, reserves for the rest and asks.
+// run answers what it can from the cache and asks for the rest, wave by wave.
 func (c *chunk) run(ctx context.Context) error {
-	name := c.source.Definition.Name
-	left, made, err := c.Budget.Recover(ctx, c.ref, name)
+	left, made, err := c.Budget.Recover(ctx, c.ref, c.name)
 	if err != nil {
 		return err
 	}
@@ -172,59 +209,93 @@ func (c *chunk) run(ctx context.Context) error {
 		}
 	}
 	for i := range c.rows {
-		if err := c.suppress(&c.rows[i]); err != nil {
+		if err := c.suppress(i); err != nil {
 			return err
 		}
 	}
-	var open []int // rows with a question that the cache does not answer
-	for i := range c.rows {
-		if _, more := c.next(&c.rows[i]); more {
-			open = append(open, i)
+	for {
+		wanted := c.wave()
+		if len(wanted) == 0 {
+			return c.end()
+		}
+		questions, err := c.claim(ctx, wanted)
+		if err != nil {
+			return err
+		}
+		if len(questions) > 0 { // else others have answered, or are about to
+			if err := c.buy(ctx, made, questions); err != nil {
+				return err
+			}
+			made++
+		}
+		if c.skipped != nil {
+			c.plan.GiveUp(c.rows, c.name, string(fault.KindOf(c.skipped)))
+			return nil
+		}
+		if err := c.replay(ctx); err != nil {
+			return err
 		}
 	}
-	if len(open) == 0 {
-		return nil
+}
+
+// end is the end of an attempt that has asked everything it could.
+func (c *chunk) end() error {
+	if c.pending > 0 {
+		return &fault.Error{Kind: fault.RateLimited, Op: "enrich.ask", Message: "some answers are still being worked on", RetryAfter: c.pending}
 	}
-	r, capErr := c.reserve(ctx, budget.ID(c.ref, name, made), open)
-	if capErr != nil && len(r.Questions) == 0 {
-		return capErr
+	return nil
+}
+
+// buy asks the questions of one wave under one reservation and applies what
+// was answered. Where the cap does not allow all of them, it takes the leading
+// part: the error is then CapReached, after that part was bought.
+func (c *chunk) buy(ctx context.Context, made int, questions []question) error {
+	r, capErr := c.reserve(ctx, budget.ID(c.ref, c.name, made), questions)
+	var noMoney error
+	if c.ref.Campaign == store.JobCampaign && fault.Is(capErr, fault.CapReached) {
+		// Nobody raises the cap of a job that is no run: it goes on without.
+		noMoney, capErr = capErr, nil
 	}
-	all := open
-	open = open[:len(r.Questions)/store.QuestionSize]
-	c.order = c.ref.Run + "/" + r.ID
-	askErr := c.askAll(ctx, open)
-	if c.lost {
+	if len(r.Questions) == 0 {
+		c.skipped = noMoney
+		return errors.Join(capErr, c.release(ctx, questions, nil))
+	}
+	w := &wave{chunk: c, order: c.ref.Run + "/" + r.ID, questions: questions[:len(r.Questions)/store.QuestionSize]}
+	askErr := w.ask(ctx)
+	if w.lost {
 		// An answer was paid for and could not be kept. The reservation stays
 		// open, so that the next attempt counts that question as asked.
 		return askErr
 	}
 	// The money is spent even if the deadline has passed.
-	if err := c.Budget.Ledger.Settle(context.WithoutCancel(ctx), c.ref, r, c.cost); err != nil {
+	if err := c.Budget.Ledger.Settle(context.WithoutCancel(ctx), c.ref, r, w.cost); err != nil {
 		return errors.Join(askErr, err)
 	}
-	if c.last && !c.failed && fault.Is(askErr, fault.Unavailable, fault.Unclear, fault.BadResponse) {
+	if err := errors.Join(w.applyAll(ctx), c.release(context.WithoutCancel(ctx), questions, w.answers)); err != nil {
+		return errors.Join(askErr, err)
+	}
+	given := c.last && fault.Is(askErr, fault.Unavailable, fault.Unclear, fault.BadResponse) || c.shut && fault.Is(askErr, fault.CircuitOpen)
+	if askErr != nil && given && !w.ours {
 		// What was bought counts; the rest of the chunk goes on without.
 		c.skipped, askErr = askErr, nil
 	}
-	if askErr == nil && c.skipped != nil {
-		c.markSkipped(all)
-	}
 	if askErr == nil && c.skipped == nil {
+		c.skipped = noMoney
 		return capErr // the rest of the chunk waits for money
 	}
 	return askErr
 }
 
-// reserve sets the highest price of the open rows aside. Where the cap does not
+// reserve sets the highest price of the questions aside. Where the cap does not
 // allow all of them, it takes the leading half, and so on: the error is then
-// CapReached all the same, and the reservation says which rows it is for.
-func (c *chunk) reserve(ctx context.Context, id string, open []int) (store.Reservation, error) {
+// CapReached all the same, and the reservation says which questions it is for.
+func (c *chunk) reserve(ctx context.Context, id string, questions []question) (store.Reservation, error) {
 	var capErr error
-	for n := len(open); n > 0; n /= 2 {
-		r := store.Reservation{ID: id, Provider: c.source.Definition.Name}
-		for _, i := range open[:n] {
-			r.Max += c.highestPrice(&c.rows[i])
-			r.Questions = append(r.Questions, budget.Short(c.rows[i].Prospect.ID)...)
+	for n := len(questions); n > 0; n /= 2 {
+		r := store.Reservation{ID: id, Provider: c.name}
+		for _, q := range questions[:n] {
+			r.Max += q.price.Max()
+			r.Questions = append(r.Questions, budget.Short(q.key)...)
 		}
 		err := c.Budget.Ledger.Reserve(ctx, c.ref, r)
 		if err == nil {
@@ -237,38 +308,33 @@ func (c *chunk) reserve(ctx context.Context, id string, open []int) (store.Reser
 	return store.Reservation{}, capErr
 }
 
-// markSkipped names in each row that was not finished why the provider gave
-// nothing.
-func (c *chunk) markSkipped(open []int) {
-	for _, i := range open {
-		if q, more := c.next(&c.rows[i]); more {
-			miss(&c.rows[i], q.wants, c.source.Definition.Name+": "+string(fault.KindOf(c.skipped)))
-		}
-	}
-}
-
 // suppress takes a row out before anything is paid for it.
-func (c *chunk) suppress(row *domain.Row) error {
+func (c *chunk) suppress(i int) error {
+	row := &c.rows[i]
 	if row.State != domain.InWork {
 		return nil
 	}
 	has, err := c.list.HasAny(row.Prospect)
 	if has {
-		row.State, row.Reason = domain.Suppressed, "on the team's do-not-contact list"
+		waterfall.Suppress(row)
+		c.recordSuppressed(i)
 	}
 	return err
 }
 
-// answerLife is how long an answer may be kept. Where the terms forbid
-// keeping, it is kept for the run only, so that it is not paid for twice.
-func (c *chunk) answerLife() time.Duration {
-	const day = 24 * time.Hour
+// life is how long an answer may be kept. Where the terms forbid keeping, it
+// is kept for the run only, so that it is not paid for twice. That somebody is
+// not known is looked at again earlier, where asking was free.
+func (c *chunk) life(a answer) time.Duration {
+	life := longestLife
 	switch t := c.source.Definition.Terms; {
 	case !t.MayStore:
-		return day
-	case t.StoreFor == 0:
-		return 30 * day
-	default:
-		return min(t.StoreFor, 30*day)
+		return runLife
+	case t.StoreFor > 0:
+		life = min(t.StoreFor, longestLife)
 	}
+	if !a.Found && !a.Unclear && a.Cost == 0 {
+		life = min(life, missLife)
+	}
+	return life
 }

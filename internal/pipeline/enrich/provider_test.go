@@ -27,11 +27,15 @@ func (w *world) database() enrich.Source {
 	return enrich.Source{
 		Definition: provider.Definition{
 			Name: "apollo", Terms: provider.Terms{MayStore: true},
+			Offers: map[string]provider.Offer{
+				provider.OpFindPeople:   {Gives: []domain.Field{domain.FieldPerson}, By: []provider.Identity{provider.ByDomain}},
+				provider.OpEnrichPerson: {Gives: []domain.Field{domain.FieldEmail}, By: []provider.Identity{provider.ByID}, Batch: w.batch},
+			},
 			Prices: money.Table{Operations: map[string]money.Price{
 				provider.OpFindPeople: {Units: 1}, provider.OpEnrichPerson: {Unit: matchPrice, Units: 1},
 			}},
 		},
-		People: w, Person: w,
+		Adapter: w,
 	}
 }
 
@@ -40,11 +44,15 @@ func (w *world) mailbox() enrich.Source {
 	return enrich.Source{
 		Definition: provider.Definition{
 			Name: "hunter", Terms: provider.Terms{MayStore: true}, RepeatFree: w.free,
+			Offers: map[string]provider.Offer{
+				provider.OpFindEmail:   {Gives: []domain.Field{domain.FieldEmail}, By: []provider.Identity{provider.ByNameAtDomain}},
+				provider.OpVerifyEmail: {Gives: []domain.Field{domain.FieldEmailStatus}, By: []provider.Identity{provider.ByEmail}},
+			},
 			Prices: money.Table{Operations: map[string]money.Price{
 				provider.OpFindEmail: {Unit: findPrice, Units: 1}, provider.OpVerifyEmail: {Unit: verifyPrice, Units: 1},
 			}},
 		},
-		Emails: w, Verifier: w,
+		Adapter: w,
 	}
 }
 
@@ -83,8 +91,51 @@ func (w *world) FindPeople(ctx context.Context, company string, _ provider.Query
 	return people, provider.Usage{}, err
 }
 
-// EnrichPerson implements provider.PersonEnricher; nobody found costs nothing.
-func (w *world) EnrichPerson(ctx context.Context, p domain.Prospect) (a provider.PersonAnswer, err error) {
+// EnrichPeople implements provider.PersonEnricher; nobody found costs nothing.
+func (w *world) EnrichPeople(ctx context.Context, people []domain.Prospect) ([]provider.Answer, error) {
+	if len(people) == 1 {
+		a, err := w.match(ctx, people[0])
+		return []provider.Answer{a}, err
+	}
+	answers := make([]provider.Answer, len(people))
+	err := w.serveAll(ctx, people, func(i int) money.Micro {
+		a := &answers[i]
+		if a.Prospect, a.Found = w.matches[people[i].Refs["apollo"]]; a.Found {
+			a.Usage.Cost = matchPrice
+		}
+		return a.Usage.Cost
+	})
+	return answers, err
+}
+
+// serveAll answers a batch: one call, one price for each.
+func (w *world) serveAll(ctx context.Context, people []domain.Prospect, price func(i int) money.Micro) error {
+	err := w.call(ctx, "provider: batch", func() error {
+		for _, p := range people {
+			question := "person " + p.Refs["apollo"]
+			w.asked[question]++
+			if w.fail != nil {
+				if err := w.fail(question); err != nil {
+					return err // one spoils the call for all, and nothing is charged
+				}
+			}
+		}
+		for i, p := range people {
+			if cost := price(i); cost > 0 {
+				w.charges["person "+p.Refs["apollo"]]++
+				w.charged += cost
+			}
+		}
+		return nil
+	})
+	if !errors.Is(err, errLost) && !errors.Is(err, errDead) && ctx.Err() == nil {
+		return err
+	}
+	return fault.Wrap(fault.Unclear, "test.serve", err)
+}
+
+// match answers for one person.
+func (w *world) match(ctx context.Context, p domain.Prospect) (a provider.Answer, err error) {
 	err = w.serve(ctx, "person "+p.Refs["apollo"], func() (money.Micro, error) {
 		if a.Prospect, a.Found = w.matches[p.Refs["apollo"]]; a.Found {
 			a.Usage.Cost = matchPrice
@@ -106,10 +157,11 @@ func (w *world) FindEmail(ctx context.Context, q provider.EmailQuery) (a provide
 	return a, err
 }
 
-// VerifyEmail implements provider.EmailVerifier. A check that is still running
+// VerifyEmails implements provider.EmailVerifier. A check that is still running
 // is not charged.
-func (w *world) VerifyEmail(ctx context.Context, email string) (v provider.Verification, err error) {
-	err = w.serve(ctx, "check of "+email, func() (money.Micro, error) {
+func (w *world) VerifyEmails(ctx context.Context, emails []string) ([]provider.Verification, error) {
+	email, v := emails[0], provider.Verification{}
+	err := w.serve(ctx, "check of "+email, func() (money.Micro, error) {
 		if w.running[email] > 0 {
 			w.running[email]--
 			return 0, &fault.Error{Kind: fault.Unavailable, Op: "test.verify", Message: "still running", RetryAfter: 30 * time.Second}
@@ -120,7 +172,7 @@ func (w *world) VerifyEmail(ctx context.Context, email string) (v provider.Verif
 		v.Status, v.Usage.Cost = domain.EmailSafe, verifyPrice
 		return verifyPrice, nil
 	})
-	return v, err
+	return []provider.Verification{v}, err
 }
 
 // peopleChunk fills the world with what the database knows, and returns a

@@ -2,231 +2,170 @@ package enrich
 
 import (
 	"context"
-	"strings"
-	"unicode"
+	"fmt"
 
 	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
-	"github.com/messageai/sluice/internal/normalize"
 	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
-// The kinds of questions, in the order in which they are asked about a row.
-const (
-	opPeople = "people" // who at this company?
-	opPerson = "person" // who exactly is this?
-	opEmail  = "email"  // what is the work address?
-	opVerify = "verify" // does the address receive mail?
-)
-
-// question is one thing to ask a provider about one row.
+// question is one thing to ask the provider, about one row or several that
+// share it.
 type question struct {
-	op    string
-	wants string // field that it would fill, for the row's list of missing ones
-	key   string // name in the cache
-	price money.Price
-	call  func(ctx context.Context) (answer, error)
-	apply func(row *domain.Row, a answer)
+	op     string // key of the price table
+	key    string // name in the cache
+	price  money.Price
+	about  domain.Prospect
+	leased bool // held against other workers, see [chunk.claim]
 }
 
 // answer is what the cache keeps of a provider's answer.
 type answer struct {
-	Found    bool               `json:"found,omitempty"`
-	Prospect *domain.Prospect   `json:"prospect,omitempty"`
-	Origin   *domain.Provenance `json:"origin,omitempty"` // of every field of Prospect that names no other
-	Email    string             `json:"email,omitempty"`
-	Status   domain.EmailStatus `json:"status,omitempty"`
-	Cost     money.Micro        `json:"cost,omitempty"`
-	Unclear  bool               `json:"unclear,omitempty"` // may have been charged, the answer was lost
-	Blocked  bool               `json:"blocked,omitempty"` // the person asked not to be processed
-	Failed   fault.Kind         `json:"failed,omitempty"`  // the provider cannot answer this
-	Order    string             `json:"order,omitempty"`   // reservation that it was bought under
+	waterfall.Answer
+	At    int64  `json:"at,omitempty"`    // when it was bought, in seconds since 1970
+	Order string `json:"order,omitempty"` // reservation that it was bought under
 	// Also is what others paid for the same answer, by reservation: chunks that
 	// asked at the same moment.
-	Also   map[string]money.Micro `json:"also,omitempty"`
-	TookMS int64                  `json:"-"`
-	Cached bool                   `json:"-"`
+	Also map[string]money.Micro `json:"also,omitempty"`
+	// Asking is the chunk that asks this at the moment: not an answer yet.
+	Asking string `json:"asking,omitempty"`
+
+	subjects []string
 }
 
-// next returns the question to ask about a row, if there is one left for this
-// provider. It depends on the row alone, so that a row can be replayed.
-func (c *chunk) next(row *domain.Row) (question, bool) {
-	if row.State != domain.InWork {
-		return question{}, false
+// Subjects tells the store by whom the answer can be found again.
+func (a answer) Subjects() []string { return a.subjects }
+
+// failed is the answer of a provider that cannot answer.
+func failed(kind fault.Kind, cost money.Micro) answer {
+	return answer{Answer: waterfall.Answer{Failed: kind, Cost: cost}}
+}
+
+// unclear is the answer that was lost after it may have been charged.
+func unclear(cost money.Micro) answer {
+	return answer{Answer: waterfall.Answer{Unclear: true, Cost: cost}}
+}
+
+// ask puts questions of one kind to the provider, in one call. It returns one
+// answer for each, in order, and the fault of those that have none. The error is for
+// all of them.
+func (c *chunk) askProvider(ctx context.Context, op string, questions []question) ([]answer, []error, error) {
+	about := make([]domain.Prospect, len(questions))
+	for i, q := range questions {
+		about[i] = q.about
 	}
-	p := row.Prospect
-	d := c.source.Definition
-	asked := func(op string) bool {
-		for _, call := range row.Calls {
-			if call.Provider == d.Name && call.Op == op {
-				return true
-			}
+	switch a := c.source.Adapter; op {
+	case provider.OpFindPeople:
+		return c.findPeople(ctx, a, about[0])
+	case provider.OpFindEmail:
+		return c.findEmail(ctx, a, about[0])
+	case provider.OpVerifyEmail:
+		return c.verify(ctx, a, about)
+	case provider.OpEnrichPerson:
+		return unpack(lookUp(a, provider.PersonEnricher.EnrichPeople)(ctx, about))
+	case provider.OpEnrichCompany:
+		return unpack(lookUp(a, provider.CompanyEnricher.EnrichCompanies)(ctx, about))
+	case provider.OpFindPhone:
+		return unpack(lookUp(a, provider.PhoneFinder.FindPhones)(ctx, about))
+	case provider.OpFindTechnologies:
+		return unpack(lookUp(a, provider.TechnologyFinder.FindTechnologies)(ctx, about))
+	case provider.OpFindIntent:
+		return unpack(lookUp(a, provider.IntentFinder.FindIntent)(ctx, about))
+	}
+	return nil, nil, fault.New(fault.Internal, "enrich.ask", "nobody knows how to ask "+op)
+}
+
+// lookUp binds a capability's method to the adapter, which has it if its
+// definition is true.
+func lookUp[T any](adapter any, method func(T, context.Context, []domain.Prospect) ([]provider.Answer, error)) func(context.Context, []domain.Prospect) ([]provider.Answer, error) {
+	return func(ctx context.Context, about []domain.Prospect) ([]provider.Answer, error) {
+		able, ok := adapter.(T)
+		if !ok {
+			return nil, fault.New(fault.Internal, "enrich.ask", "a provider declares what it cannot do")
 		}
-		return false
-	}
-	switch {
-	case c.source.People != nil && p.Person.Name() == "" && p.Company.Domain != "" && !asked(opPeople):
-		return c.peopleQuestion(p), true
-	case c.source.Person != nil && p.Contact.Email == "" && identifies(d.Name, p) && !asked(opPerson):
-		return c.personQuestion(p), true
-	case c.source.Emails != nil && p.Contact.Email == "" && p.Person.FirstName != "" && p.Person.LastName != "" && p.Company.Domain != "" && !asked(opEmail):
-		return c.emailQuestion(p), true
-	case c.source.Verifier != nil && p.Contact.Email != "" && p.Contact.EmailStatus == domain.EmailUnchecked && !asked(opVerify):
-		return c.verifyQuestion(p), true
-	}
-	return question{}, false
-}
-
-// identifies reports whether a provider can know whom we mean.
-func identifies(name string, p domain.Prospect) bool {
-	return p.Refs[name] != "" || p.Person.LastName != "" && p.Company.Domain != ""
-}
-
-// highestPrice is the most that all further questions about a row can cost.
-func (c *chunk) highestPrice(row *domain.Row) money.Micro {
-	prices := c.source.Definition.Prices.Operations
-	p := row.Prospect
-	var sum money.Micro
-	if c.source.Person != nil && p.Contact.Email == "" {
-		sum += prices[provider.OpEnrichPerson].Max()
-	}
-	if c.source.Emails != nil && p.Contact.Email == "" {
-		sum += prices[provider.OpFindEmail].Max()
-	}
-	if c.source.Verifier != nil && p.Contact.EmailStatus == domain.EmailUnchecked {
-		sum += prices[provider.OpVerifyEmail].Max()
-	}
-	if c.source.People != nil && p.Person.Name() == "" {
-		sum += prices[provider.OpFindPeople].Max()
-	}
-	return sum
-}
-
-func (c *chunk) peopleQuestion(p domain.Prospect) question {
-	d := c.source.Definition
-	return question{
-		op: opPeople, wants: "person", price: d.Prices.Operations[provider.OpFindPeople],
-		key: budget.Question(d.Name, opPeople, p.Company.Domain, strings.Join(c.query.Titles, "|")),
-		call: func(ctx context.Context) (answer, error) {
-			people, usage, err := c.source.People.FindPeople(ctx, p.Company.Domain, provider.Query{Titles: c.query.Titles})
-			if err != nil || len(people) == 0 {
-				return answer{Cost: usage.Cost}, err
-			}
-			return answer{Found: true, Prospect: &people[0], Cost: usage.Cost}, nil
-		},
-		apply: func(row *domain.Row, a answer) { c.log(row, opPeople, "person", a); merge(row, d.Name, a) },
+		answers, err := method(able, ctx, about)
+		if err == nil && len(answers) != len(about) {
+			return nil, fault.New(fault.BadResponse, "enrich.ask", fmt.Sprintf("%d answers to %d questions", len(answers), len(about)))
+		}
+		return answers, err
 	}
 }
 
-func (c *chunk) personQuestion(p domain.Prospect) question {
-	d := c.source.Definition
-	identity := []string{"id", p.Refs[d.Name]}
-	if p.Refs[d.Name] == "" {
-		identity = []string{"name", spelling(p.Person.Name()), p.Company.Domain, p.Person.ProfileURL}
+func unpack(got []provider.Answer, err error) ([]answer, []error, error) {
+	if err != nil {
+		return nil, nil, err
 	}
-	return question{
-		op: opPerson, wants: "email", price: d.Prices.Operations[provider.OpEnrichPerson],
-		key: budget.Question(d.Name, opPerson, identity...),
-		call: func(ctx context.Context) (answer, error) {
-			got, err := c.source.Person.EnrichPerson(ctx, p)
-			if err != nil || !got.Found {
-				return answer{Cost: got.Usage.Cost}, err
-			}
-			return answer{Found: true, Prospect: &got.Prospect, Cost: got.Usage.Cost}, nil
-		},
-		apply: func(row *domain.Row, a answer) { c.log(row, opPerson, "email", a); merge(row, d.Name, a) },
-	}
-}
-
-// spelling is what spellings of one name have in common: accents and case do not
-// tell people apart. Scripts whose names only sound alike in Latin letters stay.
-func spelling(name string) string {
-	for _, r := range name {
-		if unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) {
-			return strings.ToLower(name)
+	answers, errs := make([]answer, len(got)), make([]error, len(got))
+	for i, a := range got {
+		answers[i], errs[i] = answer{Answer: waterfall.Answer{Found: a.Found, Cost: a.Usage.Cost}}, a.Err
+		if a.Found {
+			answers[i].Prospect = &a.Prospect
 		}
 	}
-	return normalize.Fold(name)
+	return answers, errs, nil
 }
 
-func (c *chunk) emailQuestion(p domain.Prospect) question {
-	d := c.source.Definition
-	return question{
-		op: opEmail, wants: "email", price: d.Prices.Operations[provider.OpFindEmail],
-		key: budget.Question(d.Name, opEmail, spelling(p.Person.FirstName), spelling(p.Person.LastName), p.Company.Domain),
-		call: func(ctx context.Context) (answer, error) {
-			got, err := c.source.Emails.FindEmail(ctx, provider.EmailQuery{FirstName: p.Person.FirstName, LastName: p.Person.LastName, Domain: p.Company.Domain})
-			return answer{Found: got.Found, Email: got.Email, Status: got.Status, Cost: got.Usage.Cost}, err
-		},
-		apply: func(row *domain.Row, a answer) {
-			c.log(row, opEmail, "email", a)
-			if a.Found {
-				row.Prospect.Contact.Email, row.Prospect.Contact.EmailStatus = a.Email, a.Status
-				c.note(row, "contact.email")
-			}
-		},
+func (c *chunk) findPeople(ctx context.Context, adapter any, p domain.Prospect) ([]answer, []error, error) {
+	finder, ok := adapter.(provider.PersonFinder)
+	if !ok {
+		return nil, nil, fault.New(fault.Internal, "enrich.ask", "a provider declares what it cannot do")
 	}
-}
-
-func (c *chunk) verifyQuestion(p domain.Prospect) question {
-	d := c.source.Definition
-	return question{
-		op: opVerify, wants: "email status", price: d.Prices.Operations[provider.OpVerifyEmail],
-		key: budget.Question(d.Name, opVerify, strings.ToLower(p.Contact.Email)),
-		call: func(ctx context.Context) (answer, error) {
-			got, err := c.source.Verifier.VerifyEmail(ctx, p.Contact.Email)
-			return answer{Found: err == nil, Status: got.Status, Cost: got.Usage.Cost}, err
-		},
-		apply: func(row *domain.Row, a answer) {
-			c.log(row, opVerify, "email status", a)
-			if a.Found {
-				row.Prospect.Contact.EmailStatus = a.Status
-			}
-		},
+	people, usage, err := finder.FindPeople(ctx, p.Company.Domain, provider.Query{Titles: c.query.Titles})
+	a := answer{Answer: waterfall.Answer{Cost: usage.Cost}}
+	if len(people) > 0 {
+		a.Found, a.Prospect = true, &people[0]
 	}
+	return []answer{a}, []error{nil}, err
 }
 
-// log adds the call to the row's enrichment log and names what it did not bring.
-func (c *chunk) log(row *domain.Row, op, wants string, a answer) {
-	name := c.source.Definition.Name
-	call := domain.Call{Provider: name, Op: op, Outcome: "none", Cost: a.Cost, TookMS: a.TookMS, Cached: a.Cached}
+func (c *chunk) findEmail(ctx context.Context, adapter any, p domain.Prospect) ([]answer, []error, error) {
+	finder, ok := adapter.(provider.EmailFinder)
+	if !ok {
+		return nil, nil, fault.New(fault.Internal, "enrich.ask", "a provider declares what it cannot do")
+	}
+	got, err := finder.FindEmail(ctx, provider.EmailQuery{FirstName: p.Person.FirstName, LastName: p.Person.LastName, Domain: p.Company.Domain})
+	a := answer{Answer: waterfall.Answer{Found: got.Found, Cost: got.Usage.Cost, Confidence: got.Confidence}}
+	if got.Found {
+		a.Prospect = &domain.Prospect{SeenAt: c.Now().UTC(), Contact: domain.Contact{Email: got.Email, EmailStatus: got.Status}}
+	}
+	return []answer{a}, []error{nil}, err
+}
+
+func (c *chunk) verify(ctx context.Context, adapter any, about []domain.Prospect) ([]answer, []error, error) {
+	verifier, ok := adapter.(provider.EmailVerifier)
+	if !ok {
+		return nil, nil, fault.New(fault.Internal, "enrich.ask", "a provider declares what it cannot do")
+	}
+	emails := make([]string, len(about))
+	for i, p := range about {
+		emails[i] = p.Contact.Email
+	}
+	verdicts, err := verifier.VerifyEmails(ctx, emails)
 	switch {
-	case a.Found:
-		call.Outcome = "found"
-		delete(row.Missing, wants)
-	case a.Unclear:
-		call.Outcome = "unclear"
-		miss(row, wants, name+": the answer was lost after it may have been charged; not asked again")
-	case a.Blocked:
-		call.Outcome = string(fault.Blocked)
-		row.State, row.Reason = domain.Suppressed, "the person asked "+name+" not to be processed"
-	case a.Failed != "":
-		call.Outcome = string(a.Failed)
-		miss(row, wants, name+": "+string(a.Failed))
-	default:
-		miss(row, wants, name+": no match")
+	case err != nil:
+		return nil, nil, err
+	case len(verdicts) != len(emails):
+		return nil, nil, fault.New(fault.BadResponse, "enrich.ask", fmt.Sprintf("%d verdicts on %d addresses", len(verdicts), len(emails)))
 	}
-	row.Calls = append(row.Calls, call)
+	answers, errs := make([]answer, len(verdicts)), make([]error, len(verdicts))
+	for i, v := range verdicts {
+		answers[i], errs[i] = answer{Answer: waterfall.Answer{Found: v.Err == nil, Status: v.Status, Cost: v.Usage.Cost}}, v.Err
+	}
+	return answers, errs, nil
 }
 
-func miss(row *domain.Row, field, why string) {
-	if row.Missing == nil {
-		row.Missing = map[string]string{}
-	}
-	row.Missing[field] = why
+// key names a question in the team's cache, by the identity that the provider
+// knows the prospect by.
+func (c *chunk) key(op string, p domain.Prospect) string {
+	d := c.source.Definition
+	return budget.Question(d.Name, op, waterfall.Identity(d, op, p, c.query.Titles)...)
 }
 
-// note records where a field came from, and until when it may be kept.
-func (c *chunk) note(row *domain.Row, field string) {
-	p := &row.Prospect
-	if p.Provenance == nil {
-		p.Provenance = map[string]domain.Provenance{}
-	}
-	origin := domain.Provenance{Source: c.source.Definition.Name, FetchedAt: c.Now().UTC()}
-	if t := c.source.Definition.Terms; t.StoreFor > 0 {
-		origin.ExpiresAt = origin.FetchedAt.Add(t.StoreFor)
-	}
-	p.Provenance[field] = origin
+// exclusive reports that nobody else can be asking the same: the question names
+// the prospect by the id under which this run has claimed it.
+func (c *chunk) exclusive(op string, p domain.Prospect) bool {
+	return p.Source == c.name && c.source.Definition.Identity(op, p) == provider.ByID
 }

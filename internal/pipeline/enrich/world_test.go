@@ -1,6 +1,7 @@
 package enrich_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,8 +62,10 @@ type world struct {
 	banned  map[string]bool
 	ledger  ledger
 
-	last  bool         // the attempt is the last
-	stock enrich.Store // what the stage is given; nil for the world itself
+	last    bool           // the attempt is the last
+	profile string         // of the run; "" for people and addresses
+	memory  *enrich.Memory // of the worker's process
+	stock   enrich.Store   // what the stage is given; nil for the world itself
 
 	people  map[string][]domain.Prospect // by company domain
 	matches map[string]domain.Prospect   // by apollo id
@@ -74,6 +77,7 @@ type world struct {
 	charged money.Micro
 	fail    func(question string) error // what the provider says instead
 	free    bool                        // repeats are not charged
+	batch   int                         // people in one call of the database
 }
 
 func newWorld(seed uint64) *world {
@@ -172,9 +176,16 @@ func (w *world) PutRows(ctx context.Context, _, key string, rows []domain.Row) e
 	})
 }
 
+func (w *world) PutRecord(ctx context.Context, ref domain.Ref, step string, record any) error {
+	return w.call(ctx, "PutRecord", func() (err error) {
+		w.objects[store.RecordKey(ref.Run, ref.Chunk, step)], err = json.Marshal(record)
+		return err
+	})
+}
+
 func (w *world) Profile(ctx context.Context, _, _ string, profile any) error {
 	return w.call(ctx, "Profile", func() error {
-		return json.Unmarshal([]byte(`{"query":{"titles":["CTO"]}}`), profile)
+		return json.Unmarshal([]byte(cmp.Or(w.profile, `{"query":{"titles":["CTO"]},"enrich":{"fields":["person","email","email status"],"providers":["apollo","hunter"],"people":["apollo"]}}`)), profile)
 	})
 }
 
@@ -206,6 +217,13 @@ func (w *world) PutFirstAnswer(ctx context.Context, team, question string, answe
 		return err
 	})
 	return earlier, err
+}
+
+func (w *world) DropAnswer(ctx context.Context, _, question string) error {
+	return w.call(ctx, "DropAnswer", func() error {
+		delete(w.cache, question)
+		return nil
+	})
 }
 
 func (w *world) Suppression(ctx context.Context, _ string) (*store.Suppression, error) {
@@ -314,7 +332,7 @@ func (w *world) work(ctx context.Context, ref domain.Ref, source enrich.Source) 
 	}
 	s := &enrich.Stage{
 		Store: stock, Budget: budget.Budget{Ledger: w}, Sources: map[string]enrich.Source{source.Definition.Name: source},
-		Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Log: slog.New(slog.DiscardHandler), Now: time.Now, Memory: w.memory,
 	}
 	_, err := s.Do(ctx, task.Job{Last: w.last, Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name}})
 	return err

@@ -1,6 +1,6 @@
 // Package finalize is the stage that ends a chunk that failed and a run that is
-// over: it makes every row accounted for. It imports domain and store; never
-// another stage.
+// over, and takes up what failed when a run is tried again: it makes every row
+// accounted for. It imports domain and store; never another stage.
 package finalize
 
 import (
@@ -18,31 +18,48 @@ type Store interface {
 	Ledger(ctx context.Context, ref domain.Ref) (store.Ledger, error)
 	EndRun(ctx context.Context, ref domain.Ref, status domain.RunStatus, reason string, totals domain.Totals) error
 	FailChunk(ctx context.Context, ref domain.Ref, c store.Chunk) error
+	RetryRun(ctx context.Context, ref domain.Ref, attempt int) error
+	LastDoc(ctx context.Context, ref domain.Ref) (string, error)
+	ReopenChunk(ctx context.Context, ref domain.Ref, attempt int, converted bool) error
 	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
+	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
+	Profile(ctx context.Context, team, run string, profile any) error
 	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
 	SettleOpen(ctx context.Context, ref domain.Ref) error
 	DropParked(ctx context.Context, ref domain.Ref) error
+	Learn(ctx context.Context, ref domain.Ref, seen domain.Experiences) error
+}
+
+// Watch tells what a run has spent, where that is to be told.
+type Watch interface {
+	Look(ctx context.Context, ref domain.Ref)
 }
 
 // Stage finalizes runs and failed chunks. Repeating it changes nothing.
 type Stage struct {
 	Store Store
+	Watch Watch
 	Log   *slog.Logger
 }
 
-// Input is what the state machine sends: with a chunk it ends that chunk, else
-// the run. With a detail it is EventBridge that sends it: the execution is gone.
+// Input is what the state machine sends: with a chunk it ends that chunk, with
+// reopen it takes up what failed, else it ends the run. With a detail it is
+// EventBridge that sends it: the execution is gone.
 type Input struct {
 	domain.Ref
-	Doc     string   `json:"doc,omitempty"`
-	Failure *Failure `json:"failure,omitempty"`
-	CRMs    []CRM    `json:"crms,omitempty"` // that the run's leads go to
-	Detail  *Stopped `json:"detail,omitempty"`
+	Attempt   int      `json:"attempt,omitempty"` // at the run; zero: the first
+	Reopen    bool     `json:"reopen,omitempty"`
+	Doc       string   `json:"doc,omitempty"`
+	Failure   *Failure `json:"failure,omitempty"`
+	Waterfall []Target `json:"waterfall,omitempty"` // that chunks may be sent to
+	CRMs      []Target `json:"crms,omitempty"`      // that the run's leads go to
+	Detail    *Stopped `json:"detail,omitempty"`
 }
 
-// CRM is one target of the run's push.
-type CRM struct {
-	Name string `json:"provider"`
+// Target is a provider that the state machine sends chunks to.
+type Target struct {
+	Name  string `json:"provider"`
+	Queue string `json:"queue,omitempty"` // URL
 }
 
 // Failure is why the state machine gave up.
@@ -51,10 +68,12 @@ type Failure struct {
 	Cause string `json:"Cause"`
 }
 
-// Output is what the state machine answers in the end.
+// Output is what the state machine answers in the end, or works with when a run
+// is tried again.
 type Output struct {
 	Status domain.RunStatus `json:"status,omitempty"`
 	Totals *domain.Totals   `json:"totals,omitempty"`
+	*Reopened
 }
 
 // Run ends a chunk or a run.
@@ -64,6 +83,12 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		return s.stopped(ctx, *in.Detail)
 	case in.Chunk != "":
 		return Output{}, s.failChunk(ctx, in)
+	case in.Reopen:
+		reopened, err := s.reopen(ctx, in)
+		return Output{Reopened: reopened}, err
+	}
+	if run, err := s.Store.Run(ctx, in.Ref); err != nil || run.Attempt != in.Attempt {
+		return Output{Status: run.Status}, err // the end of an attempt that another has followed
 	}
 	var status domain.RunStatus
 	var reason string
@@ -75,6 +100,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	if err := s.Store.SettleOpen(ctx, in.Ref); err != nil {
 		return Output{}, err
 	}
+	s.Watch.Look(ctx, in.Ref)
 	out, err := s.end(ctx, in, status, reason)
 	if err != nil {
 		return Output{}, err
@@ -98,6 +124,13 @@ func (s *Stage) end(ctx context.Context, in Input, status domain.RunStatus, reas
 		status, reason = domain.RunFailed, fmt.Sprintf("the run does not balance: %+v; this is a bug, please report it", totals.Rows)
 		s.Log.ErrorContext(ctx, "run does not balance", "run", in.Run)
 	}
+	seen := domain.Experiences{}
+	for _, c := range ledger.Chunks {
+		seen.Add(c.Seen)
+	}
+	if err := s.Store.Learn(ctx, in.Ref, seen); err != nil {
+		return Output{}, err
+	}
 	if err := s.Store.EndRun(ctx, in.Ref, status, reason, totals); err != nil {
 		return Output{}, err
 	}
@@ -118,7 +151,7 @@ func (s *Stage) failChunk(ctx context.Context, in Input) error {
 	}
 	c := store.Chunk{Name: in.Chunk, Counts: &domain.Counts{In: len(rows)}, Failure: "unknown", Doc: doc}
 	if in.Failure != nil {
-		c.Failure = in.Failure.Error
+		c.Failure, c.Cause = in.Failure.Error, in.Failure.words()
 	}
 	for _, row := range rows {
 		if err := c.Counts.Add(row.State.Abandoned(), 1); err != nil {
@@ -126,6 +159,9 @@ func (s *Stage) failChunk(ctx context.Context, in Input) error {
 		}
 		if len(row.Calls) > 0 {
 			c.Enriched++
+		}
+		if row.Prospect.Contact.EmailStatus == domain.EmailSafe {
+			c.Verified++
 		}
 	}
 	return s.Store.FailChunk(ctx, in.Ref, c)

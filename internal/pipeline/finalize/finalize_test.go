@@ -19,6 +19,7 @@ var run = domain.Ref{Team: "acme", Campaign: "c1", Run: "r1"}
 
 // shelf is the store in memory.
 type shelf struct {
+	learned domain.Experiences
 	ledger  store.Ledger
 	objects map[string][]domain.Row
 	status  domain.RunStatus
@@ -28,6 +29,9 @@ type shelf struct {
 	run     domain.Run
 	settled int
 	dropped int
+	looked  int
+	last    map[string]string // where chunks have left their rows
+	broken  string            // chunk that cannot be reopened
 }
 
 func (s *shelf) Run(_ context.Context, ref domain.Ref) (domain.Run, error) {
@@ -44,6 +48,18 @@ func (s *shelf) SettleOpen(context.Context, domain.Ref) error {
 
 func (s *shelf) DropParked(context.Context, domain.Ref) error {
 	s.dropped++
+	return nil
+}
+
+// Look must come before the run ends: whoever sees the end has been told.
+func (s *shelf) Look(context.Context, domain.Ref) {
+	if s.ended == 0 {
+		s.looked++
+	}
+}
+
+func (s *shelf) Learn(_ context.Context, _ domain.Ref, seen domain.Experiences) error {
+	s.learned = seen
 	return nil
 }
 
@@ -72,8 +88,44 @@ func (s *shelf) Rows(_ context.Context, _, key string) ([]domain.Row, error) {
 	return rows, nil
 }
 
+func (s *shelf) RetryRun(_ context.Context, _ domain.Ref, attempt int) error {
+	s.run.Attempt, s.run.Status = attempt, domain.RunRunning
+	return nil
+}
+
+func (s *shelf) LastDoc(_ context.Context, ref domain.Ref) (string, error) {
+	if doc, ok := s.last[ref.Chunk]; ok {
+		return doc, nil
+	}
+	return store.ChunkKey(ref.Run, ref.Chunk), nil
+}
+
+// ReopenChunk forgets how a chunk failed, as the store does, unless it breaks.
+func (s *shelf) ReopenChunk(_ context.Context, ref domain.Ref, attempt int, converted bool) error {
+	if s.broken == ref.Chunk {
+		return fault.New(fault.Unavailable, "test.reopen", "no answer")
+	}
+	c := s.ledger.Chunks[ref.Chunk]
+	if !converted {
+		c = store.Chunk{Name: ref.Chunk}
+	}
+	c.Attempt = attempt
+	s.ledger.Chunks[ref.Chunk] = c
+	return nil
+}
+
+func (s *shelf) PutRows(_ context.Context, _, key string, rows []domain.Row) error {
+	s.objects[key] = rows
+	return nil
+}
+
+func (s *shelf) Profile(_ context.Context, _, _ string, profile any) error {
+	*profile.(*domain.RunProfile) = domain.RunProfile{Enrich: domain.EnrichPlan{Providers: []string{"hunter"}}}
+	return nil
+}
+
 func stage(s *shelf) *finalize.Stage {
-	return &finalize.Stage{Store: s, Log: slog.New(slog.DiscardHandler)}
+	return &finalize.Stage{Store: s, Watch: s, Log: slog.New(slog.DiscardHandler)}
 }
 
 func counts(c domain.Counts) *domain.Counts { return &c }
@@ -171,8 +223,8 @@ func TestHowARunEnds(t *testing.T) {
 func TestTotalsAddUpEveryChunk(t *testing.T) {
 	t.Parallel()
 	s := good()
-	if _, err := stage(s).Run(t.Context(), finalize.Input{Ref: run}); err != nil {
-		t.Fatal(err)
+	if _, err := stage(s).Run(t.Context(), finalize.Input{Ref: run}); err != nil || s.looked != 1 {
+		t.Fatalf("%v; the run's spending was looked at %d times", err, s.looked)
 	}
 	want := domain.Totals{
 		Rows:     domain.Counts{In: 10, Qualified: 2, Rejected: 3, Review: 1, Suppressed: 1, Duplicate: 3},
@@ -205,7 +257,7 @@ func TestEveryRowOfAFailedChunkIsCounted(t *testing.T) {
 		{State: domain.Held},
 	}
 	want := store.Chunk{
-		Name: "s0000-00001", Enriched: 1, Failure: "Unavailable",
+		Name: "s0000-00001", Enriched: 1, Failure: "Unavailable", Cause: "down",
 		Counts: counts(domain.Counts{In: 8, Rejected: 1, Duplicate: 1, Suppressed: 1, Review: 1, Failed: 4}),
 	}
 	ref := run

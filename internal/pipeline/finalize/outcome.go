@@ -13,7 +13,7 @@ import (
 
 // outcome is how a run ended by itself, and why it did not end well. The same
 // ledger gives the same words.
-func outcome(crms []CRM, l store.Ledger, t domain.Totals) (domain.RunStatus, string) {
+func outcome(crms []Target, l store.Ledger, t domain.Totals) (domain.RunStatus, string) {
 	for _, sh := range l.Shards {
 		if !sh.Done {
 			return domain.RunPartial, strings.TrimSpace("a source could not be read to its end: shard " + sh.ID + " " + sh.Source)

@@ -32,8 +32,13 @@ func (d Stopped) verdict() (domain.RunStatus, string) {
 // that is still set aside counts as spent, waiting messages are dropped. A run
 // that has its end keeps it.
 func (s *Stage) stopped(ctx context.Context, d Stopped) (Output, error) {
-	var ref domain.Ref
-	if err := json.Unmarshal([]byte(d.Input), &ref); err != nil || ref.Team == "" || ref.Campaign == "" || ref.Run == "" {
+	var in struct {
+		domain.Ref
+		Attempt int `json:"attempt"`
+	}
+	err := json.Unmarshal([]byte(d.Input), &in)
+	ref := in.Ref
+	if err != nil || ref.Team == "" || ref.Campaign == "" || ref.Run == "" {
 		s.Log.WarnContext(ctx, "an execution stopped that names no run", "status", d.Status)
 		return Output{}, nil //nolint:nilerr // trying again would not help
 	}
@@ -47,6 +52,9 @@ func (s *Stage) stopped(ctx context.Context, d Stopped) (Output, error) {
 		return Output{}, err
 	}
 	out := Output{Status: run.Status, Totals: run.Totals}
+	if run.Attempt != in.Attempt { // it goes on in another execution
+		return out, nil
+	}
 	if !run.Status.Ended() { // first, so that no worker begins anything more
 		status, reason := d.verdict()
 		if out, err = s.end(ctx, Input{Ref: ref}, status, reason); err != nil {

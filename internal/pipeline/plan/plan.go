@@ -17,6 +17,7 @@ import (
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // Store is what the stage needs of the store.
@@ -27,6 +28,7 @@ type Store interface {
 	PlanRun(ctx context.Context, ref domain.Ref, planned int) error
 	PutProfile(ctx context.Context, team, run string, profile any) error
 	PutPlan(ctx context.Context, run string, lines []any) error
+	Learned(ctx context.Context, team string) (domain.Experiences, error)
 }
 
 // Stage plans runs. Repeating a plan changes nothing.
@@ -37,8 +39,9 @@ type Stage struct {
 	EmbedPrice money.Price // per million tokens
 	Embeds     string      // name of the embedder's provider
 	Sources    map[string]provider.Definition
-	Enrichers  []string          // waterfall, in order
-	CRMs       []string          // to push to
+	Enrichers  []string // that may be asked, in the fixed order
+	CRMs       []string // to push to
+	Keys       waterfall.Keys
 	Queues     map[string]string // URL by name: "discover-apollo", "enrich-hunter", "push-hubspot"
 }
 
@@ -92,7 +95,9 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		ListShards: store.ListShards(campaign.Options.MaxProspects),
 	}
 	if campaign.Options.AutoEnrich {
-		profile.Waterfall = s.Enrichers
+		if profile.Enrich, err = s.enrich(ctx, campaign); err != nil {
+			return Output{}, err
+		}
 	}
 	// A cap that does not even allow the calibration is met where it hurts less:
 	// the run scores without meaning and pauses at its first paid question.
@@ -116,7 +121,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		Waterfall: []Target{}, CRMs: []Target{},
 		DiscoverConcurrency: discoverConcurrency, ChunkConcurrency: chunkConcurrency,
 	}
-	if out.Waterfall, err = s.targets("enrich", profile.Waterfall); err != nil {
+	if out.Waterfall, err = s.targets("enrich", profile.Enrich.Providers); err != nil {
 		return Output{}, err
 	}
 	if campaign.Options.AutoConvert {
@@ -125,6 +130,25 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		}
 	}
 	return out, s.Store.PlanRun(ctx, in.Ref, planned)
+}
+
+// enrich resolves what is bought and where: at providers that have a key. Unless the campaign fixes the
+// order, it is what was learned so far, and stays that for the whole run.
+func (s *Stage) enrich(ctx context.Context, c domain.Campaign) (domain.EnrichPlan, error) {
+	want := c.Options.Enrich
+	if len(want.Providers) == 0 {
+		want.Providers = s.Enrichers
+	}
+	connected, err := waterfall.Connected(ctx, want.Providers, s.Sources, s.Keys)
+	if err != nil {
+		return domain.EnrichPlan{}, err
+	}
+	want.Providers = connected
+	known, err := s.Store.Learned(ctx, c.Team)
+	if err != nil {
+		return domain.EnrichPlan{}, err
+	}
+	return waterfall.PlanOf(want, c.Sources, s.Sources, known), nil
 }
 
 func (s *Stage) targets(verb string, names []string) ([]Target, error) {

@@ -24,6 +24,7 @@ var ref = domain.Ref{Team: "acme", Campaign: "c1", Run: "r1"}
 
 // world is store, ledger and embedder in memory.
 type world struct {
+	known    domain.Experiences
 	campaign domain.Campaign
 	icp      domain.ICP
 	limit    money.Micro
@@ -76,6 +77,16 @@ func (w *world) PutPlan(_ context.Context, _ string, lines []any) error {
 	return nil
 }
 
+// Fields implements waterfall.Keys: Lusha has no key.
+func (w *world) Fields(_ context.Context, name string, _ bool) (map[string]string, error) {
+	if name == "lusha" {
+		return map[string]string{"apiKey": ""}, nil
+	}
+	return map[string]string{"apiKey": "k"}, nil
+}
+
+func (w *world) Learned(context.Context, string) (domain.Experiences, error) { return w.known, nil }
+
 func (w *world) Reserve(_ context.Context, _ domain.Ref, r store.Reservation) error {
 	w.reserved = append(w.reserved, r)
 	return nil
@@ -102,8 +113,9 @@ func (w *world) stage() *plan.Stage {
 		Store: w, Budget: budget.Budget{Ledger: w}, Embedder: w, EmbedPrice: money.Price{Unit: 20_000, Units: 1}, Embeds: "openai",
 		Sources: map[string]provider.Definition{"googleplaces": {Prices: money.Table{Operations: map[string]money.Price{
 			provider.OpDiscover: {Unit: 35_000, Units: 1},
-		}}}},
-		Enrichers: []string{"apollo", "hunter"}, CRMs: []string{"hubspot"},
+		}}}, "apollo": {SecretFields: []string{"apiKey"}}, "hunter": {SecretFields: []string{"apiKey"}}, "lusha": {SecretFields: []string{"apiKey"}}},
+		Keys:      w,
+		Enrichers: []string{"apollo", "lusha", "hunter"}, CRMs: []string{"hubspot"},
 		Queues: map[string]string{
 			"discover-apollo": "q/da", "discover-googleplaces": "q/dg", "enrich-apollo": "q/ea", "enrich-hunter": "q/eh", "push-hubspot": "q/ph",
 		},

@@ -40,6 +40,7 @@ type world struct {
 	forget    func(externalID string) bool             // writes that the CRM loses
 	double    func(externalID string) bool             // contacts that it shows twice
 	folded    bool                                     // it finds addresses in lower case only
+	list      *store.Suppression                       // who must not be contacted; nil for nobody
 }
 
 func newWorld(rows ...domain.Row) *world {
@@ -96,7 +97,10 @@ func (w *world) SavePush(_ context.Context, ref domain.Ref, crm, lead string, ta
 }
 
 func (w *world) Suppression(context.Context, string) (*store.Suppression, error) {
-	return &store.Suppression{}, w.call(func() {})
+	if w.list == nil {
+		w.list = &store.Suppression{}
+	}
+	return w.list, w.call(func() {})
 }
 
 // Prepare implements provider.CRM.

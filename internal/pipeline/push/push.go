@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 
@@ -56,6 +57,9 @@ type Result struct {
 	Created  bool   `json:"created,omitempty"`
 	Rejected string `json:"rejected,omitempty"`
 	Verified bool   `json:"verified"`
+	// Stopped: the person came onto the do-not-contact list after an earlier
+	// attempt had written the record. It is left as it was then.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // Output is what the state machine is told.
@@ -78,20 +82,25 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	leads, err := s.leads(ctx, job, rows)
+	leads, stopped, err := s.leads(ctx, job, rows)
 	if err != nil {
 		return nil, err
 	}
-	out := Output{CRM: s.Name}
-	if len(leads) == 0 {
-		return out, s.save(ctx, job, Receipt{})
-	}
-	receipt, err := s.push(ctx, job, leads)
-	if err != nil {
+	var earlier Receipt
+	if _, err := s.Store.Receipts(ctx, job.Team, job.Run, s.Name, receiptName(job), &earlier); err != nil {
 		return nil, err
 	}
-	out.Tally = receipt.Tally
-	return out, s.save(ctx, job, receipt)
+	receipt := Receipt{Outcomes: map[string]Result{}}
+	if len(leads) > 0 {
+		if receipt, err = s.push(ctx, job, leads, earlier); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.own(ctx, &receipt, stopped, earlier); err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
+	}
+	receipt.count(earlier)
+	return Output{CRM: s.Name, Tally: receipt.Tally}, s.save(ctx, job, receipt)
 }
 
 // save keeps the receipt and the tally.
@@ -119,14 +128,13 @@ type lead struct {
 	row domain.Row
 }
 
-// leads returns the rows to push, without what may not be passed on and
-// without anybody on the do-not-contact list.
-func (s *Stage) leads(ctx context.Context, job task.Job, rows []domain.Row) ([]lead, error) {
+// leads returns the rows to push, without what may not be passed on, and apart
+// from them the ids of those on the do-not-contact list.
+func (s *Stage) leads(ctx context.Context, job task.Job, rows []domain.Row) (out []lead, stopped []string, err error) {
 	list, err := s.Store.Suppression(ctx, job.Team)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []lead
 	for _, row := range rows {
 		id := row.LeadID
 		if len(job.Leads) > 0 {
@@ -139,21 +147,51 @@ func (s *Stage) leads(ctx context.Context, job task.Job, rows []domain.Row) ([]l
 			continue
 		}
 		if stop, err := list.HasAny(row.Prospect); err != nil {
-			return nil, err
+			return nil, nil, err
 		} else if stop {
+			stopped = append(stopped, id)
 			continue
 		}
 		row.Prospect = compliance.Exportable(row.Prospect, s.MayExport)
 		out = append(out, lead{id: id, row: row})
 	}
-	return out, nil
+	return out, stopped, nil
 }
 
-func (s *Stage) push(ctx context.Context, job task.Job, leads []lead) (Receipt, error) {
-	var earlier Receipt
-	if _, err := s.Store.Receipts(ctx, job.Team, job.Run, s.Name, receiptName(job), &earlier); err != nil {
-		return Receipt{}, err
+// own accounts for records that an earlier attempt wrote before their people
+// came onto the do-not-contact list: nothing is written, but what is there has
+// its receipt.
+func (s *Stage) own(ctx context.Context, r *Receipt, stopped []string, earlier Receipt) error {
+	meant := map[string]Change{}
+	for _, c := range earlier.Plan.Contacts {
+		if slices.Contains(stopped, c.ExternalID) {
+			meant[c.ExternalID] = c
+		}
 	}
+	if len(meant) == 0 {
+		return nil
+	}
+	held, err := s.CRM.Contacts(ctx, slices.Sorted(maps.Keys(meant)), nil)
+	if err != nil {
+		return err
+	}
+	for _, record := range held {
+		c, ours := meant[record.ExternalID]
+		if !ours {
+			continue
+		}
+		if _, twice := r.Outcomes[c.ExternalID]; twice {
+			r.Tally.Duplicates++
+			continue
+		}
+		r.Plan.Contacts = append(r.Plan.Contacts, Change{Action: Skip, ExternalID: c.ExternalID, RecordID: record.RecordID, Reason: "on the do-not-contact list since"})
+		r.Outcomes[c.ExternalID] = Result{RecordID: record.RecordID, Action: Skip, Verified: true, Stopped: true}
+		r.Tally.Verified++
+	}
+	return nil
+}
+
+func (s *Stage) push(ctx context.Context, job task.Job, leads []lead, earlier Receipt) (Receipt, error) {
 	if err := s.CRM.Prepare(ctx); err != nil {
 		return Receipt{}, fmt.Errorf("prepare: %w", err)
 	}
@@ -175,7 +213,6 @@ func (s *Stage) push(ctx context.Context, job task.Job, leads []lead) (Receipt, 
 	if err := s.verify(ctx, &r); err != nil {
 		return Receipt{}, fmt.Errorf("verify: %w", err)
 	}
-	r.count(earlier)
 	return r, nil
 }
 

@@ -1,6 +1,7 @@
 // Package reap is the stage behind the dead-letter queues: a message that no
 // worker could handle fails its waiting task at once, so that its chunk does
-// not hang until a time-out. It imports fault and task.
+// not hang until a time-out, and is noted in the run's ledger, where people look
+// for causes. It imports domain, fault and task.
 package reap
 
 import (
@@ -10,6 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/task"
 )
@@ -19,9 +21,15 @@ type Answers interface {
 	Fail(ctx context.Context, token string, kind fault.Kind, cause string) error
 }
 
+// Ledger is where dead letters are noted.
+type Ledger interface {
+	SaveDeadLetter(ctx context.Context, ref domain.Ref, provider, message string, shard bool) error
+}
+
 // Stage reaps dead letters.
 type Stage struct {
 	Answers Answers
+	Ledger  Ledger
 	Log     *slog.Logger
 }
 
@@ -36,6 +44,12 @@ func (s *Stage) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEv
 			continue
 		}
 		s.Log.ErrorContext(ctx, "dead letter", "message", record.MessageId, "run", m.Run, "chunk", m.Chunk, "provider", m.Provider)
+		// Noted first: a task that has failed is not asked about again.
+		if err := s.Ledger.SaveDeadLetter(ctx, m.Ref, m.Provider, record.MessageId, len(m.Shard) > 0); err != nil {
+			s.Log.ErrorContext(ctx, "dead letter not noted", "message", record.MessageId, "run", m.Run, "error", err)
+			out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
+			continue
+		}
 		if err := s.Answers.Fail(ctx, m.Token, fault.Internal, "no worker could handle the message"); err != nil {
 			out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
 		}

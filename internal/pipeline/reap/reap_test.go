@@ -3,6 +3,7 @@ package reap_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/pipeline/reap"
 )
@@ -25,29 +27,45 @@ func (f failed) Fail(_ context.Context, token string, kind fault.Kind, _ string)
 	return nil
 }
 
+// noted are the dead letters in the ledger, by chunk, provider and message.
+type noted map[string]bool
+
+func (n noted) SaveDeadLetter(_ context.Context, ref domain.Ref, provider, message string, shard bool) error {
+	if ref.Run == "unwritable" {
+		return errors.New("no answer from DynamoDB")
+	}
+	n[fmt.Sprint(ref.Run, "/", ref.Chunk, "/", provider, "/", message, "/", shard)] = true
+	return nil
+}
+
 func TestDeadLettersFailTheirTasks(t *testing.T) {
 	t.Parallel()
 	told := failed{}
 	var log strings.Builder
-	s := &reap.Stage{Answers: told, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	ledger := noted{}
+	s := &reap.Stage{Answers: told, Ledger: ledger, Log: slog.New(slog.NewTextHandler(&log, nil))}
 	out, err := s.Handle(t.Context(), events.SQSEvent{Records: []events.SQSMessage{
 		{MessageId: "m1", Body: `{"token":"t1","runId":"r1","chunk":"c1","provider":"hunter","queue":"q"}`},
 		{MessageId: "m2", Body: `not JSON, with ann@private.example in it`},
 		{MessageId: "m3", Body: `{"runId":"r1","leads":["l_1"],"queue":"q"}`}, // nobody waits
 		{MessageId: "m4", Body: `{"token":"broken","runId":"r1"}`},
-		{MessageId: "m5", Body: `{"token":"t5","runId":"r2"}`},
+		{MessageId: "m5", Body: `{"token":"t5","runId":"r2","chunk":"s1","provider":"apollo","shard":{"id":"s1"}}`},
+		{MessageId: "m6", Body: `{"token":"t6","runId":"unwritable","chunk":"c1"}`},
 	}})
-	want := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{{ItemIdentifier: "m4"}}}
+	want := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{{ItemIdentifier: "m4"}, {ItemIdentifier: "m6"}}}
 	if diff := cmp.Diff(want, out); diff != "" || err != nil {
 		t.Errorf("%v; failures (-want +got):\n%s", err, diff)
 	}
 	if diff := cmp.Diff(failed{"t1": fault.Internal, "t5": fault.Internal}, told); diff != "" {
 		t.Errorf("failed tasks (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff(noted{"r1/c1/hunter/m1/false": true, "r1///m4/false": true, "r2/s1/apollo/m5/true": true}, ledger); diff != "" {
+		t.Errorf("noted (-want +got):\n%s", diff)
+	}
 	if strings.Contains(log.String(), "private.example") {
 		t.Error("the log holds the body of a message")
 	}
-	for _, id := range []string{"m1", "m2", "m3", "m4", "m5"} {
+	for _, id := range []string{"m1", "m2", "m3", "m4", "m5", "m6"} {
 		if !strings.Contains(log.String(), "message="+id) {
 			t.Errorf("the log does not name dead letter %s", id)
 		}

@@ -18,9 +18,10 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
-	"github.com/messageai/sluice/internal/quality"
 	"github.com/messageai/sluice/internal/scoring"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/task"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // Store is what the stage needs of the store.
@@ -40,6 +41,7 @@ type Stage struct {
 	EmbedPrice money.Price
 	Embeds     string               // name of the embedder's provider
 	Index      provider.VectorIndex // nil: vectors are not kept
+	Enrichers  map[string]provider.Definition
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -53,20 +55,15 @@ const (
 // Input is what the state machine sends.
 type Input struct {
 	domain.Ref
-	Doc     string    `json:"doc"`
-	Phase   string    `json:"phase"`
-	Skipped []Skipped `json:"skipped,omitempty"`
-}
-
-// Skipped is an enricher that the state machine gave up on for this chunk.
-type Skipped struct {
-	Provider string `json:"provider"`
-	Error    string `json:"error"`
+	Doc     string      `json:"doc"`
+	Phase   string      `json:"phase"`
+	Skipped []task.Skip `json:"skipped,omitempty"` // enrichers that were given up for this chunk
 }
 
 // Output is what the state machine is told.
 type Output struct {
-	Doc string `json:"doc"`
+	Doc  string `json:"doc"`
+	Next string `json:"next"` // after Prescore: the provider to enrich with first; "" for none
 }
 
 // Run scores one chunk.
@@ -88,7 +85,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	step := store.StepPrescored
 	switch in.Phase {
 	case Prescore:
-		s.prescore(rows, profile, thresholds)
+		First(rows, profile, thresholds, s.Now())
 	case Score:
 		step = store.StepScored
 		if err := s.score(ctx, in, rows, run, profile, thresholds); err != nil {
@@ -98,27 +95,13 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, fault.New(fault.InvalidInput, "score.phase", "phase must be prescore or score")
 	}
 	doc := store.StepKey(in.Run, in.Chunk, step)
-	return Output{Doc: doc}, s.Store.PutRows(ctx, in.Team, doc, rows)
-}
-
-// prescore rejects what cannot reach review and puts the rest in work.
-func (s *Stage) prescore(rows []domain.Row, profile *scoring.Profile, t domain.Thresholds) {
-	now := s.Now().UTC()
-	for i := range rows {
-		row := &rows[i]
-		if row.State != domain.Queued {
-			continue
-		}
-		receipt := scoring.Score(row.Prospect, profile, scoring.Semantic{}, now)
-		row.Prescore = &receipt
-		row.State = domain.InWork
-		if scoring.Hopeless(receipt, t) {
-			row.State, row.Score = domain.Rejected, &receipt
-			row.Reason = "cannot reach review even if everything unknown turned out perfect"
-			q := quality.Score(row.Prospect, now)
-			row.Quality = &q
-		}
+	out := Output{Doc: doc}
+	if in.Phase == Prescore {
+		w := waterfall.New(run.Enrich, s.Enrichers, nil)
+		w.Explore = waterfall.Explores(rows)
+		out.Next = w.Busiest(rows)
 	}
+	return out, s.Store.PutRows(ctx, in.Team, doc, rows)
 }
 
 func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run domain.RunProfile, profile *scoring.Profile, t domain.Thresholds) error {
@@ -126,32 +109,7 @@ func (s *Stage) score(ctx context.Context, in Input, rows []domain.Row, run doma
 	if err != nil {
 		return err
 	}
-	now := s.Now().UTC()
-	for i := range rows {
-		row := &rows[i]
-		if row.State != domain.InWork {
-			continue
-		}
-		receipt := scoring.Score(row.Prospect, profile, seen[i], now)
-		row.Score = &receipt
-		q := quality.Score(row.Prospect, now)
-		row.Quality = &q
-		row.State, row.Reason = scoring.Decide(row.Prospect, receipt, t)
-		if row.Reason == "" { // then something is known
-			row.Reason = scoring.Reasons(receipt)[0]
-		}
-		if row.State == domain.Qualified && row.Prospect.Contact.EmailStatus == domain.EmailInvalid {
-			row.State, row.Reason = domain.Review, "fits, but the work address does not exist: the person may have left"
-		}
-		for _, sk := range in.Skipped {
-			if row.Missing == nil {
-				row.Missing = map[string]string{}
-			}
-			if _, known := row.Missing["email"]; !known && row.Prospect.Contact.Email == "" {
-				row.Missing["email"] = sk.Provider + ": " + sk.Error
-			}
-		}
-	}
+	Final(rows, seen, profile, t, in.Skipped, s.Now())
 	s.keep(ctx, in.Ref, rows, vectors)
 	return nil
 }

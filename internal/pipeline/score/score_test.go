@@ -21,6 +21,7 @@ import (
 	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/scoring"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/task"
 )
 
 var (
@@ -174,7 +175,7 @@ func (w *world) stage() *score.Stage {
 	}
 }
 
-func (w *world) run(t *testing.T, phase string, skipped ...score.Skipped) []domain.Row {
+func (w *world) run(t *testing.T, phase string, skipped ...task.Skip) []domain.Row {
 	t.Helper()
 	out, err := w.stage().Run(t.Context(), score.Input{Ref: ref, Doc: "in", Phase: phase, Skipped: skipped})
 	if err != nil {
@@ -343,7 +344,7 @@ func TestSkippedEnrichersAreTheReasonForWhatIsMissing(t *testing.T) {
 	bare.Prospect.Contact = domain.Contact{}
 	told.Prospect.Contact, told.Missing = domain.Contact{}, map[string]string{"email": "apollo: no match"}
 	w := newWorld(t, bare, known, told)
-	rows := w.run(t, score.Score, score.Skipped{Provider: "hunter", Error: "Unavailable"}, score.Skipped{Provider: "other", Error: "Internal"})
+	rows := w.run(t, score.Score, task.Skip{Provider: "hunter", Error: "Unavailable"}, task.Skip{Provider: "other", Error: "Internal"})
 	var got []string
 	for _, r := range rows {
 		got = append(got, r.Missing["email"])

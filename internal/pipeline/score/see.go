@@ -12,10 +12,10 @@ import (
 	"github.com/messageai/sluice/internal/scoring"
 )
 
-// meaning is what is kept of a chunk's embeddings before anything is scored with
+// Meaning is what is kept of a chunk's embeddings before anything is scored with
 // them, so that a worker that takes over does not buy them again. The vectors
 // themselves are a hundred times larger and serve look-alike search only.
-type meaning struct {
+type Meaning struct {
 	Batch   string               `json:"batch"`   // names the model and the texts
 	Cosines []map[string]float64 `json:"cosines"` // of each row, by criterion; nil for a row without text
 }
@@ -46,7 +46,7 @@ func (s *Stage) see(ctx context.Context, ref domain.Ref, rows []domain.Row, run 
 	if len(texts) == 0 {
 		return seen, vectors, nil
 	}
-	kept := meaning{Batch: budget.Question(s.Embeds, provider.OpEmbed, append([]string{lens.Model}, texts...)...)}
+	kept := Meaning{Batch: budget.Question(s.Embeds, provider.OpEmbed, append([]string{lens.Model}, texts...)...)}
 	known, err := s.known(ctx, ref, &kept)
 	if err != nil {
 		return nil, nil, err
@@ -91,8 +91,8 @@ func (s *Stage) see(ctx context.Context, ref domain.Ref, rows []domain.Row, run 
 
 // known reads what an earlier attempt kept of the batch that m names, and
 // settles what that attempt may have left open, at its full amount.
-func (s *Stage) known(ctx context.Context, ref domain.Ref, m *meaning) (bool, error) {
-	var earlier meaning
+func (s *Stage) known(ctx context.Context, ref domain.Ref, m *Meaning) (bool, error) {
+	var earlier Meaning
 	found, err := s.Store.Meaning(ctx, ref, &earlier)
 	if err != nil || !found || earlier.Batch != m.Batch {
 		return false, err

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
@@ -14,16 +15,35 @@ import (
 // defaultCredit is what a credit costs: unconfirmed, see the package comment.
 const defaultCredit money.Micro = 20_000
 
+// maxBatch is the most people or companies of one bulk call.
+const maxBatch = 10
+
+const everythingElse = "200 a minute and 400 an hour, 600 on the top plan (docs.apollo.io, 2026-07)"
+
 // Definition declares Apollo.
 func Definition() provider.Definition {
 	return provider.Definition{
-		Name:         "apollo",
-		DisplayName:  "Apollo.io",
-		Docs:         "https://docs.apollo.io/reference",
-		Capabilities: []provider.Capability{provider.CanDiscover, provider.CanFindPeople, provider.CanEnrichPerson},
+		Name:        "apollo",
+		DisplayName: "Apollo.io",
+		Docs:        "https://docs.apollo.io/reference",
+		Capabilities: []provider.Capability{
+			provider.CanDiscover, provider.CanFindCompanies, provider.CanFindPeople, provider.CanEnrichPerson, provider.CanEnrichCompany,
+			provider.CanReadAccount, provider.CanAddToSequence,
+		},
 		Auth:         transport.Auth{Kind: transport.AuthHeader, Name: "X-Api-Key"},
 		SecretFields: []string{"apiKey"},
 		BaseURL:      "https://api.apollo.io/api/v1",
+		Offers: map[string]provider.Offer{
+			provider.OpFindPeople: {Gives: []domain.Field{domain.FieldPerson}, By: []provider.Identity{provider.ByDomain}},
+			provider.OpEnrichPerson: {
+				Gives: []domain.Field{domain.FieldEmail, domain.FieldTitle, domain.FieldCompany, domain.FieldTechnology},
+				By:    []provider.Identity{provider.ByID, provider.ByEmail, provider.ByProfile, provider.ByNameAtDomain},
+				Batch: maxBatch,
+			},
+			provider.OpEnrichCompany: {
+				Gives: []domain.Field{domain.FieldCompany, domain.FieldTechnology}, By: []provider.Identity{provider.ByDomain}, Batch: maxBatch,
+			},
+		},
 		Quotas: []provider.Quota{
 			{
 				Group: "search", Operations: []string{provider.OpDiscover, provider.OpFindPeople}, Rate: 190, Per: time.Minute, Burst: 10,
@@ -33,6 +53,14 @@ func Definition() provider.Definition {
 				Group: "match", Operations: []string{provider.OpEnrichPerson}, Rate: 980, Per: time.Minute, Burst: 20,
 				Note: "1,000 a minute on paid plans (docs.apollo.io, 2026-07)",
 			},
+			{
+				Group: "organizations", Operations: []string{provider.OpEnrichCompany}, Rate: 980, Per: time.Minute, Burst: 20,
+				Note: "1,000 a minute on paid plans (docs.apollo.io, 2026-07)",
+			},
+			// The hour is what binds: 380 and a burst of 15 stay below 400.
+			{Group: "companies", Operations: []string{provider.OpFindCompanies}, Rate: 380, Per: time.Hour, Burst: 15, Note: everythingElse},
+			{Group: "sequences", Operations: []string{provider.OpAddToSequence}, Rate: 380, Per: time.Hour, Burst: 15, Note: everythingElse},
+			{Group: "account", Operations: []string{provider.OpReadAccount}, Rate: 380, Per: time.Hour, Burst: 15, Note: everythingElse},
 		},
 		Prices: prices(defaultCredit),
 		Terms: provider.Terms{
@@ -59,22 +87,26 @@ func Prices(s provider.Settings) (money.Table, error) {
 }
 
 func prices(credit money.Micro) money.Table {
-	free := money.Price{Units: 1, Per: "call"}
+	free, paid := money.Price{Units: 1, Per: "call"}, money.Price{Unit: credit, Units: 1, Per: "credit"}
 	return money.Table{
 		Date: "2026-08-13", Source: "vendor documentation as read in 2026-11; price of a credit unconfirmed",
 		Operations: map[string]money.Price{
-			provider.OpDiscover:     free,
-			provider.OpFindPeople:   free,
-			provider.OpEnrichPerson: {Unit: credit, Units: 1, Per: "credit"},
+			provider.OpDiscover:      free,
+			provider.OpFindPeople:    free,
+			provider.OpReadAccount:   free,
+			provider.OpAddToSequence: free,
+			provider.OpEnrichPerson:  paid,
+			provider.OpEnrichCompany: paid,
+			provider.OpFindCompanies: paid,
 		},
 	}
 }
 
 // Client asks Apollo. Safe for concurrent use.
 type Client struct {
-	transport transport.Doer
-	prices    money.Table
-	now       func() time.Time
+	transport  transport.Doer
+	definition provider.Definition // with the prices of the customer's plan
+	now        func() time.Time
 }
 
 // New makes a client. The error is about the settings.
@@ -83,7 +115,14 @@ func New(d provider.Deps) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{transport: d.Transport, prices: table, now: d.Now}, nil
+	definition := Definition()
+	definition.Prices = table
+	return &Client{transport: d.Transport, definition: definition, now: d.Now}, nil
+}
+
+// usage is what credits cost, of a call that was asked at that time.
+func (c *Client) usage(op string, credits float64, asked time.Time) provider.Usage {
+	return provider.Usage{Op: op, Cost: c.definition.Prices.Operations[op].For(credits), Took: c.now().Sub(asked)}
 }
 
 // Classify reads Apollo's error codes where they say more than the status.

@@ -3,6 +3,7 @@ package apollo_test
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/messageai/sluice/internal/domain"
@@ -64,7 +65,8 @@ func TestConformance(t *testing.T) {
 			{
 				Op: provider.OpEnrichPerson,
 				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
-					a, err := client.(*apollo.Client).EnrichPerson(ctx, domain.Prospect{Contact: domain.Contact{Email: "dana.okafor@acmerobotics.example"}})
+					answers, err := client.(*apollo.Client).EnrichPeople(ctx, []domain.Prospect{{Contact: domain.Contact{Email: "dana.okafor@acmerobotics.example"}}})
+					a := slices.Concat(answers, []provider.Answer{{}})[0]
 					return providertest.Answer{Found: a.Found, Usage: a.Usage, Value: a.Prospect.Person}, err
 				},
 				Found: fixture(t, "match.json"),
@@ -75,8 +77,98 @@ func TestConformance(t *testing.T) {
 				Replies: replies,
 				Private: []string{"dana", "acmerobotics"},
 			},
+			{
+				Op: provider.OpEnrichPerson, // in bulk
+				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
+					answers, err := client.(*apollo.Client).EnrichPeople(ctx, []domain.Prospect{
+						{Contact: domain.Contact{Email: "dana.okafor@acmerobotics.example"}},
+						{Person: domain.Person{FirstName: "Luis", LastName: "Prat"}, Company: domain.Company{Domain: "globexfarms.example"}},
+					})
+					return inAll(answers, err)
+				},
+				Found: fixture(t, "bulk_match.json"),
+				None: []providertest.Reply{
+					{Name: "no matches", Status: 200, Body: `{"status":"success","missing_records":2,"credits_consumed":0,"matches":[]}`},
+					{Name: "null matches", Status: 200, Body: `{"status":"success","missing_records":2,"credits_consumed":0,"matches":[null,null]}`},
+					{Name: "absent list", Status: 200, Body: `{"status":"success"}`},
+				},
+				Replies: append(replies, providertest.Reply{Name: "too many", Status: 400, Body: string(fixture(t, "error_records.json")), Kind: fault.InvalidInput}),
+				Private: []string{"dana", "acmerobotics", "Luis", "Prat", "globexfarms"},
+			},
+			{
+				Op: provider.OpEnrichCompany,
+				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
+					return inAll(client.(*apollo.Client).EnrichCompanies(ctx, []domain.Prospect{{Company: domain.Company{Domain: "acmerobotics.example"}}}))
+				},
+				Found: fixture(t, "organization.json"),
+				None: []providertest.Reply{
+					{Name: "null organization", Status: 200, Body: `{"organization":null}`},
+					{Name: "absent organization", Status: 200, Body: `{}`},
+				},
+				Replies: replies, Private: []string{"acmerobotics"},
+			},
+			{
+				Op: provider.OpEnrichCompany, // in bulk
+				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
+					answers, err := client.(*apollo.Client).EnrichCompanies(ctx, []domain.Prospect{
+						{Company: domain.Company{Domain: "acmerobotics.example"}}, {Company: domain.Company{Domain: "initech.example"}},
+					})
+					return inAll(answers, err)
+				},
+				Found:   []byte(`{"status":"success","unique_enriched_records":1,"missing_records":1,"organizations":[{"id":"5e66b6381e05b4008c830001","primary_domain":"acmerobotics.example"}]}`),
+				None:    []providertest.Reply{{Name: "no organizations", Status: 200, Body: `{"unique_enriched_records":0,"missing_records":2,"organizations":[null,null]}`}},
+				Replies: replies, Private: []string{"acmerobotics", "initech"},
+			},
+			{
+				Op: provider.OpFindCompanies,
+				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
+					page, err := client.(*apollo.Client).FindCompanies(ctx, provider.Query{Locations: []string{"Springfield"}}, "")
+					return providertest.Answer{Found: len(page.Prospects) > 0, Usage: page.Usage, Value: ids(page.Prospects)}, err
+				},
+				Found: fixture(t, "companies.json"),
+				None: []providertest.Reply{
+					{Name: "no companies", Status: 200, Body: string(fixture(t, "companies_none.json"))},
+					{Name: "absent lists", Status: 200, Body: `{}`},
+				},
+				Replies: replies, Private: []string{"Springfield", "acmerobotics"},
+			},
+			{
+				Op: provider.OpReadAccount,
+				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
+					account, err := client.(*apollo.Client).ReadAccount(ctx)
+					return providertest.Answer{Found: err == nil, Usage: account.Usage, Value: account.Balances}, err
+				},
+				Found: fixture(t, "account.json"), NeverEmpty: true, Replies: replies,
+			},
+			{
+				Op: provider.OpAddToSequence,
+				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
+					skipped, err := client.(*apollo.Client).AddToSequence(ctx,
+						provider.Sequence{ID: "66e9e215ece19801b2190001", Mailbox: "6633baaece5fbd01c7910001"}, []string{"66e34b81740c50074e3d0002"})
+					return providertest.Answer{Found: err == nil, Usage: provider.Usage{Op: provider.OpAddToSequence}, Value: skipped}, err
+				},
+				Found: fixture(t, "sequence.json"), NeverEmpty: true,
+				Replies: append(replies, providertest.Reply{Name: "mailbox inactive", Status: 422, Body: `{"error":"These mailboxes are no longer active."}`, Kind: fault.InvalidInput}),
+			},
 		},
 	})
+}
+
+// inAll is what a batch found and cost together.
+func inAll(answers []provider.Answer, err error) (providertest.Answer, error) {
+	var out providertest.Answer
+	var people []domain.Prospect
+	for _, a := range answers {
+		out.Found = out.Found || a.Found
+		out.Usage.Op = a.Usage.Op
+		out.Usage.Cost += a.Usage.Cost
+		people = append(people, a.Prospect)
+		if a.Err != nil {
+			err = a.Err
+		}
+	}
+	out.Value = ids(people)
+	return out, err
 }
 
 func ids(people []domain.Prospect) []string {

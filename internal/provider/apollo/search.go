@@ -29,7 +29,7 @@ const (
 
 // Discover implements [provider.Discoverer]. A cursor is the number of a page.
 func (c *Client) Discover(ctx context.Context, q provider.Query, cursor string) (provider.Page, error) {
-	page, err := pageNumber(cursor)
+	page, err := pageNumber(provider.OpDiscover, cursor)
 	if err != nil {
 		return provider.Page{}, err
 	}
@@ -113,13 +113,13 @@ func sizes(ranges []string) []string {
 	return out
 }
 
-func pageNumber(cursor string) (int, error) {
+func pageNumber(op, cursor string) (int, error) {
 	if cursor == "" {
 		return 1, nil
 	}
 	n, err := strconv.Atoi(cursor)
 	if err != nil || n < 1 || n > maxPages {
-		return 0, fault.New(fault.InvalidInput, "apollo.discover", "the cursor is not the number of a page from 1 to 500")
+		return 0, fault.New(fault.InvalidInput, "apollo."+op, "the cursor is not the number of a page from 1 to 500")
 	}
 	return n, nil
 }

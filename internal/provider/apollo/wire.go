@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"net/url"
 	"strings"
 	"time"
 
@@ -38,14 +39,50 @@ func (w wireFound) prospect(at time.Time) domain.Prospect {
 	return p
 }
 
+// wireDetail is one person to match.
+type wireDetail struct {
+	ID          string `json:"id,omitempty"`
+	Email       string `json:"email,omitempty"`
+	LinkedInURL string `json:"linkedin_url,omitempty"`
+	FirstName   string `json:"first_name,omitempty"`
+	LastName    string `json:"last_name,omitempty"`
+	Domain      string `json:"domain,omitempty"`
+}
+
+// values are the detail as query parameters.
+func (w wireDetail) values() url.Values {
+	values := url.Values{}
+	for name, text := range map[string]string{
+		"id": w.ID, "email": w.Email, "linkedin_url": w.LinkedInURL, "first_name": w.FirstName, "last_name": w.LastName, "domain": w.Domain,
+	} {
+		if text != "" {
+			values.Set(name, text)
+		}
+	}
+	return values
+}
+
+type wireBulkQuestion struct {
+	Details []wireDetail `json:"details"`
+}
+
 type wireMatch struct {
 	Person *wirePerson `json:"person"`
+}
+
+// wireBulkMatch is the answer to a bulk match. unique_enriched_records is left
+// out on purpose: it counts what was billed, not who was found.
+type wireBulkMatch struct {
+	Credits *float64      `json:"credits_consumed"`
+	Missing *float64      `json:"missing_records"`
+	Matches []*wirePerson `json:"matches"`
 }
 
 type wirePerson struct {
 	ID           string            `json:"id"`
 	FirstName    *string           `json:"first_name"`
 	LastName     *string           `json:"last_name"`
+	Name         *string           `json:"name"`
 	LinkedInURL  *string           `json:"linkedin_url"`
 	Title        *string           `json:"title"`
 	Headline     *string           `json:"headline"`
@@ -67,6 +104,7 @@ type wireEmployment struct {
 }
 
 type wireOrganization struct {
+	ID            string   `json:"id"`
 	Name          *string  `json:"name"`
 	PrimaryDomain *string  `json:"primary_domain"`
 	WebsiteURL    *string  `json:"website_url"`
@@ -116,6 +154,10 @@ func (w wirePerson) prospect(at time.Time) domain.Prospect {
 	return p
 }
 
+func (w wireOrganization) domain() (string, bool) {
+	return normalize.Domain(cmp.Or(value(w.PrimaryDomain), value(w.WebsiteURL)))
+}
+
 func (w wireOrganization) fill(s sheet) {
 	to := &s.p.Company
 	s.text("company.name", &to.Name, w.Name)
@@ -126,7 +168,7 @@ func (w wireOrganization) fill(s sheet) {
 	s.text("company.phone", &to.Phone, w.Phone)
 	s.text("company.fundingStage", &to.FundingStage, w.FundingStage)
 	s.text("company.description", &to.Description, w.Description)
-	if name, ok := normalize.Domain(cmp.Or(value(w.PrimaryDomain), value(w.WebsiteURL))); ok {
+	if name, ok := w.domain(); ok {
 		s.text("company.domain", &to.Domain, &name)
 	}
 	if n := whole(w.Employees); n > 0 && n <= math.MaxInt32 {
@@ -181,13 +223,11 @@ func (s sheet) signal(kind, text string, at time.Time) {
 	s.p.Signals = append(s.p.Signals, domain.Signal{Kind: kind, Text: text, At: at, Source: "apollo"})
 }
 
-// emailStatus maps Apollo's word for an address. Only "verified" says that
-// somebody looked; "unverified", "guessed", "likely to engage" and whatever else
-// leave the address to a verifier.
+// emailStatus maps Apollo's word for an address. Not even "verified" says when
+// somebody looked: people leave, and their addresses stay on file. Safe is what a
+// verifier has reached; so all but a known bounce is left to one.
 func emailStatus(word *string) domain.EmailStatus {
 	switch value(word) {
-	case "verified":
-		return domain.EmailSafe
 	case "bounced", "invalid":
 		return domain.EmailInvalid
 	default:

@@ -11,12 +11,17 @@ import (
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/provider/apollo"
+	"github.com/messageai/sluice/internal/provider/clearbit"
 	"github.com/messageai/sluice/internal/provider/googleplaces"
 	"github.com/messageai/sluice/internal/provider/hubspot"
 	"github.com/messageai/sluice/internal/provider/hunter"
+	"github.com/messageai/sluice/internal/provider/lusha"
+	"github.com/messageai/sluice/internal/provider/neverbounce"
 	"github.com/messageai/sluice/internal/provider/openai"
 	"github.com/messageai/sluice/internal/provider/pinecone"
 	"github.com/messageai/sluice/internal/provider/transport"
+	"github.com/messageai/sluice/internal/provider/zerobounce"
+	"github.com/messageai/sluice/internal/provider/zoominfo"
 )
 
 // Entry is one adapter.
@@ -49,11 +54,16 @@ func (e Entry) For(s provider.Settings) (provider.Definition, error) {
 func All() []Entry {
 	return []Entry{
 		{Definition: apollo.Definition(), Classify: apollo.Classify, Build: build(apollo.New), Prices: apollo.Prices},
+		{Definition: clearbit.Definition(), Classify: clearbit.Classify, Build: build(clearbit.New), Prices: clearbit.Prices},
 		{Definition: googleplaces.Definition(), Classify: googleplaces.Classify, Build: build(googleplaces.New)},
 		{Definition: hubspot.Definition(), Classify: hubspot.Classify, Build: build(hubspot.New)},
 		{Definition: hunter.Definition(), Classify: hunter.Classify, Build: build(hunter.New), Prices: hunter.Prices},
+		{Definition: lusha.Definition(), Classify: lusha.Classify, Build: build(lusha.New), Prices: lusha.Prices},
+		{Definition: neverbounce.Definition(), Classify: neverbounce.Classify, Build: build(neverbounce.New), Prices: neverbounce.Prices},
 		{Definition: openai.Definition(), Classify: openai.Classify, Build: build(openai.New), Prices: openai.Prices},
 		{Definition: pinecone.Definition(), Build: build(pinecone.New)},
+		{Definition: zerobounce.Definition(), Classify: zerobounce.Classify, Build: build(zerobounce.New), Prices: zerobounce.Prices},
+		{Definition: zoominfo.Definition(), Classify: zoominfo.Classify, Build: build(zoominfo.New), Prices: zoominfo.Prices},
 	}
 }
 

@@ -52,8 +52,8 @@ func page(t *testing.T) []byte {
 	b.WriteString("<!-- Generated from the definitions in internal/provider; run `go generate ./internal/provider/catalog`. -->\n\n")
 	b.WriteString("# Providers\n\n")
 	b.WriteString("What each provider can do, costs and allows, as its adapter declares it. Prices and quotas carry the day on which they\n")
-	b.WriteString("were read: check them against your own plan. Put a key with `{\"apiKey\":\"...\"}` into the secret of the provider; `dev` is\n")
-	b.WriteString("the stage. The variable overrides where calls go, for a proxy or a simulator.\n\n")
+	b.WriteString("were read: check them against your own plan. A team gives its key with `sluice provider connect NAME`;\n")
+	b.WriteString("for teams without one the provider's secret holds a key, as `{\"apiKey\":\"...\"}`; `dev` is the stage. The variable overrides\nwhere calls go, for a proxy or a simulator.\n\n")
 	b.WriteString("| Provider | Can | Status | Secret | Base URL, override |\n|---|---|---|---|---|\n")
 	for _, e := range catalog.All() {
 		d := e.Definition
@@ -82,7 +82,10 @@ func capabilities(d provider.Definition) string {
 	words := map[provider.Capability]string{
 		provider.CanDiscover: "discover", provider.CanFindPeople: "find people", provider.CanEnrichPerson: "enrich people",
 		provider.CanEnrichCompany: "enrich companies", provider.CanFindEmail: "find addresses", provider.CanVerifyEmail: "verify addresses",
-		provider.CanEmbed: "embed texts", provider.CanIndexVectors: "index vectors", provider.CanPush: "take leads",
+		provider.CanFindCompanies: "find companies", provider.CanFindPhone: "find phone numbers", provider.CanFindTechnologies: "find technologies",
+		provider.CanFindIntent: "find intent", provider.CanVerifyInBulk: "verify lists", provider.CanReadAccount: "tell the balance",
+		provider.CanAddToSequence: "enter into sequences",
+		provider.CanEmbed:         "embed texts", provider.CanIndexVectors: "index vectors", provider.CanPush: "take leads",
 	}
 	var out []string
 	for _, c := range d.Capabilities {
@@ -129,6 +132,12 @@ func key(a transport.Auth) string {
 		return "as a bearer token"
 	case transport.AuthHeader:
 		return "in the header `" + a.Name + "`"
+	case transport.AuthBasic:
+		return "as the user name of basic authentication"
+	case transport.AuthParameter:
+		return "in the body, or in the query of a request without one, as `" + a.Name + "`"
+	case transport.AuthClientCredentials:
+		return "client id and secret, exchanged for a token"
 	case transport.AuthQuery:
 		return "in the query parameter `" + a.Name + "`"
 	}

@@ -79,9 +79,13 @@ func connect(t *testing.T, s *sandbox.Sandbox) *adapters {
 			groups = append(groups, transport.Group{Name: q.Group, Operations: q.Operations, Quota: ratelimit.Quota{Rate: q.Rate, Per: q.Per, Burst: q.Burst}})
 		}
 		client, err := transport.New(transport.Options{
-			Name: d.Name, BaseURL: d.BaseURL, Auth: d.Auth, SecretFields: d.SecretFields, Classify: e.Classify, Groups: groups,
-			Secret: func(context.Context, bool) (map[string]string, error) {
-				return map[string]string{"apiKey": s.Key(d.Name)}, nil
+			Name: d.Name, BaseURL: d.BaseURL, Hosts: d.Hosts, Auth: d.Auth, SecretFields: d.SecretFields, Classify: e.Classify, Groups: groups,
+			Secret: func(context.Context, bool) (transport.Secret, error) {
+				secret := map[string]string{}
+				for _, field := range d.SecretFields {
+					secret[field] = s.Key(d.Name)
+				}
+				return transport.Secret{Fields: secret}, nil
 			},
 			RoundTripper: s.RoundTripper(), Limiter: limiter,
 		})
@@ -178,7 +182,11 @@ func (a *adapters) campaign(t *testing.T, people int, tolerate func(error) bool)
 
 func (a *adapters) person(ctx context.Context, p domain.Prospect, check func(error) error) error {
 	err := check(a.ask(ctx, "apollo", func() (provider.Usage, error) {
-		answer, err := a.apollo.EnrichPerson(ctx, p)
+		answers, err := a.apollo.EnrichPeople(ctx, []domain.Prospect{p})
+		if err != nil {
+			return provider.Usage{}, err
+		}
+		answer := answers[0]
 		if answer.Found {
 			p = answer.Prospect
 		}
@@ -200,8 +208,11 @@ func (a *adapters) person(ctx context.Context, p domain.Prospect, check func(err
 		return err
 	}
 	return check(a.ask(ctx, "hunter", func() (provider.Usage, error) {
-		answer, err := a.hunter.VerifyEmail(ctx, email)
-		return answer.Usage, err
+		verdicts, err := a.hunter.VerifyEmails(ctx, []string{email})
+		if err != nil {
+			return provider.Usage{}, err
+		}
+		return verdicts[0].Usage, nil
 	}))
 }
 

@@ -11,33 +11,44 @@ import (
 	"github.com/messageai/sluice/internal/provider/transport"
 )
 
-// EnrichCompany implements [provider.CompanyEnricher] by Place Details, for
+// EnrichCompanies implements [provider.CompanyEnricher] by Place Details, for
 // companies that this provider discovered. One that has closed for good is not
 // found.
-func (c *Client) EnrichCompany(ctx context.Context, p domain.Prospect) (provider.PersonAnswer, error) {
+func (c *Client) EnrichCompanies(ctx context.Context, companies []domain.Prospect) ([]provider.Answer, error) {
+	answers := make([]provider.Answer, len(companies))
+	for i, p := range companies {
+		var err error
+		if answers[i], err = c.enrichCompany(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+func (c *Client) enrichCompany(ctx context.Context, p domain.Prospect) (provider.Answer, error) {
 	id := p.Refs["googleplaces"]
 	if id == "" && p.Source == "googleplaces" {
 		id = p.ProfileID
 	}
 	if !validID(id) {
-		return provider.PersonAnswer{}, fault.New(fault.InvalidInput, "googleplaces.enrich_company", "the company has no place id; only companies discovered at Google Places can be completed there")
+		return provider.Answer{}, fault.New(fault.InvalidInput, "googleplaces.enrich_company", "the company has no place id; only companies discovered at Google Places can be completed there")
 	}
 	asked := c.now()
 	resp, err := c.transport.Do(ctx, detailsRequest(id))
 	if err != nil {
-		return provider.PersonAnswer{}, fmt.Errorf("enrich company: %w", err)
+		return provider.Answer{}, fmt.Errorf("enrich company: %w", err)
 	}
 	if resp.Status == 404 {
-		return provider.PersonAnswer{Usage: c.usage(opEnrichCompany, 0, asked)}, nil
+		return provider.Answer{Usage: c.usage(provider.OpEnrichCompany, 0, asked)}, nil
 	}
 	var w wirePlace
 	if err := resp.Decode(&w); err != nil {
-		return provider.PersonAnswer{}, fmt.Errorf("enrich company: %w", err)
+		return provider.Answer{}, fmt.Errorf("enrich company: %w", err)
 	}
-	answer := provider.PersonAnswer{Usage: c.usage(opEnrichCompany, 1, asked)}
+	answer := provider.Answer{Usage: c.usage(provider.OpEnrichCompany, 1, asked)}
 	switch {
 	case w.ID == "":
-		return provider.PersonAnswer{}, fmt.Errorf("enrich company: %w", resp.Fault(fault.BadResponse, "the place in the answer has no id"))
+		return provider.Answer{}, fmt.Errorf("enrich company: %w", resp.Fault(fault.BadResponse, "the place in the answer has no id"))
 	case !w.closed():
 		answer.Found, answer.Prospect = true, w.prospect(resp.At.UTC())
 	}
@@ -46,7 +57,7 @@ func (c *Client) EnrichCompany(ctx context.Context, p domain.Prospect) (provider
 
 func detailsRequest(id string) transport.Request {
 	return transport.Request{
-		Op: opEnrichCompany, Method: "GET", Path: "/v1/places/" + id,
+		Op: provider.OpEnrichCompany, Method: "GET", Path: "/v1/places/" + id,
 		Query:      url.Values{"languageCode": {"en"}},
 		Header:     map[string][]string{"X-Goog-Fieldmask": {placeFields}},
 		Idempotent: false, // every call is charged

@@ -4,14 +4,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/provider/transport"
 )
-
-// opEnrichCompany is the key of Place Details in the price table.
-const opEnrichCompany = "enrich_company"
 
 // keep is how long anything but a place id may be held.
 const keep = 30 * 24 * time.Hour
@@ -26,21 +24,24 @@ func Definition() provider.Definition {
 		Auth:         transport.Auth{Kind: transport.AuthHeader, Name: "X-Goog-Api-Key"},
 		SecretFields: []string{"apiKey"},
 		BaseURL:      "https://places.googleapis.com",
+		Offers: map[string]provider.Offer{
+			provider.OpEnrichCompany: {Gives: []domain.Field{domain.FieldCompany}, By: []provider.Identity{provider.ByID}},
+		},
 		Quotas: []provider.Quota{
 			{
 				Group: "search", Operations: []string{provider.OpDiscover}, Rate: 580, Per: time.Minute, Burst: 10,
 				Note: "600 a minute and method: unconfirmed, the project's number is in the Cloud console",
 			},
 			{
-				Group: "details", Operations: []string{opEnrichCompany}, Rate: 580, Per: time.Minute, Burst: 10,
+				Group: "details", Operations: []string{provider.OpEnrichCompany}, Rate: 580, Per: time.Minute, Burst: 10,
 				Note: "600 a minute and method: unconfirmed, the project's number is in the Cloud console",
 			},
 		},
 		Prices: money.Table{
 			Date: "2026-06-30", Source: "vendor documentation as read in 2026-11: Enterprise tier, first volume tier, US",
 			Operations: map[string]money.Price{
-				provider.OpDiscover: {Unit: 35_000, Units: 1, Per: "call"},
-				opEnrichCompany:     {Unit: 20_000, Units: 1, Per: "call"},
+				provider.OpDiscover:      {Unit: 35_000, Units: 1, Per: "call"},
+				provider.OpEnrichCompany: {Unit: 20_000, Units: 1, Per: "call"},
 			},
 		},
 		Terms: provider.Terms{
@@ -77,7 +78,7 @@ func Classify(op string, resp *transport.Response) error {
 			return resp.Fault(fault.Unauthenticated, "the provider refused the key; put a valid one into its secret")
 		}
 	case 404:
-		if op == opEnrichCompany {
+		if op == provider.OpEnrichCompany {
 			return nil // the id is gone: nothing found
 		}
 	case 429:

@@ -3,6 +3,7 @@ package googleplaces_test
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/messageai/sluice/internal/domain"
@@ -53,7 +54,8 @@ func TestConformance(t *testing.T) {
 			{
 				Op: "enrich_company",
 				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
-					a, err := client.(*googleplaces.Client).EnrichCompany(ctx, domain.Prospect{Source: "googleplaces", ProfileID: "ChIJExampleLeeds000000000001"})
+					answers, err := client.(*googleplaces.Client).EnrichCompanies(ctx, []domain.Prospect{{Source: "googleplaces", ProfileID: "ChIJExampleLeeds000000000001"}})
+					a := slices.Concat(answers, []provider.Answer{{}})[0]
 					return providertest.Answer{Found: a.Found, Usage: a.Usage, Value: a.Prospect.Company}, err
 				},
 				Found: fixture(t, "details.json"),

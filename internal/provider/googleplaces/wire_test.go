@@ -139,11 +139,11 @@ func TestEnrichCompany(t *testing.T) {
 	t.Parallel()
 	known := domain.Prospect{Source: "csv", ProfileID: "7", Refs: map[string]string{"googleplaces": "ChIJExampleLeeds000000000001"}}
 	c, d := newClient(t, 200, fixture(t, "details.json"))
-	got, err := c.EnrichCompany(t.Context(), known)
+	got, err := c.enrichCompany(t.Context(), known)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := provider.PersonAnswer{
+	want := provider.Answer{
 		Found: true, Usage: provider.Usage{Op: "enrich_company", Cost: 20_000},
 		Prospect: domain.Prospect{
 			Source: "googleplaces", ProfileID: "ChIJExampleLeeds000000000001", SeenAt: at,
@@ -166,16 +166,16 @@ func TestEnrichCompany(t *testing.T) {
 	}
 
 	gone, _ := newClient(t, 404, `{}`)
-	if got, err := gone.EnrichCompany(t.Context(), known); err != nil || got.Found || got.Usage.Cost != 0 {
+	if got, err := gone.enrichCompany(t.Context(), known); err != nil || got.Found || got.Usage.Cost != 0 {
 		t.Errorf("unknown id: %+v, %v; want nothing found, free of charge", got, err)
 	}
 	shut, _ := newClient(t, 200, `{"id":"ChIJ1","businessStatus":"CLOSED_PERMANENTLY"}`)
-	if got, err := shut.EnrichCompany(t.Context(), known); err != nil || got.Found || got.Usage.Cost != 20_000 {
+	if got, err := shut.enrichCompany(t.Context(), known); err != nil || got.Found || got.Usage.Cost != 20_000 {
 		t.Errorf("closed: %+v, %v; want nothing found, charged", got, err)
 	}
 	for _, id := range []string{"", "../v1/places:searchText", "a/b", "a?b", "a b", strings.Repeat("x", 2000)} {
 		d.asked = nil
-		if _, err := c.EnrichCompany(t.Context(), domain.Prospect{Source: "googleplaces", ProfileID: id}); !fault.Is(err, fault.InvalidInput) || len(d.asked) != 0 {
+		if _, err := c.enrichCompany(t.Context(), domain.Prospect{Source: "googleplaces", ProfileID: id}); !fault.Is(err, fault.InvalidInput) || len(d.asked) != 0 {
 			t.Errorf("id of %d characters: %v and %d requests, want InvalidInput and none", len(id), err, len(d.asked))
 		}
 	}

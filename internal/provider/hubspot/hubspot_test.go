@@ -61,8 +61,8 @@ func newClient(t testing.TB, w *wire, settings provider.Settings) *hubspot.Clien
 	t.Helper()
 	tr, err := transport.New(transport.Options{
 		Name: "hubspot", BaseURL: "https://api.hubapi.com", Auth: hubspot.Definition().Auth, SecretFields: []string{"apiKey"},
-		Secret: func(context.Context, bool) (map[string]string, error) {
-			return map[string]string{"apiKey": "pat-1"}, nil
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"apiKey": "pat-1"}}, nil
 		},
 		Classify: hubspot.Classify, RoundTripper: w,
 	})

@@ -56,7 +56,7 @@ func parseFound(resp *transport.Response) (provider.EmailAnswer, error) {
 		answer.Confidence = min(max(*w.Data.Score/100, 0), 1)
 	}
 	if v := w.Data.Verification; v != nil && v.Status != nil {
-		answer.Status = emailStatus(*v.Status)
+		answer.Status = v.emailStatus(resp.At)
 	}
 	return answer, nil
 }

@@ -1,10 +1,12 @@
 package hunter
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/provider"
@@ -16,8 +18,16 @@ const defaultCredit money.Micro = 24_500
 
 // Credits that one call can use.
 const (
-	creditsPerAddress = 1
-	creditsPerCheck   = 0.5
+	creditsPerAddress  = 1
+	creditsPerCheck    = 0.5
+	addressesPerCredit = 10 // of a domain search, or part of ten
+)
+
+// Addresses of one domain search: by default as many as one credit buys, which
+// is also the most on the free plan.
+const (
+	defaultAddresses = 10
+	mostAddresses    = 100
 )
 
 // Definition declares Hunter.
@@ -26,21 +36,33 @@ func Definition() provider.Definition {
 		Name:         "hunter",
 		DisplayName:  "Hunter",
 		Docs:         "https://hunter.io/api-documentation/v2",
-		Capabilities: []provider.Capability{provider.CanFindEmail, provider.CanVerifyEmail},
+		Capabilities: []provider.Capability{provider.CanFindPeople, provider.CanFindEmail, provider.CanVerifyEmail, provider.CanReadAccount},
 		Auth:         transport.Auth{Kind: transport.AuthHeader, Name: "X-API-KEY"},
 		SecretFields: []string{"apiKey"},
 		BaseURL:      "https://api.hunter.io/v2",
+		Offers: map[string]provider.Offer{
+			provider.OpFindPeople: {
+				Gives: []domain.Field{domain.FieldPerson, domain.FieldEmail, domain.FieldEmailStatus, domain.FieldTitle, domain.FieldCompany, domain.FieldTechnology},
+				By:    []provider.Identity{provider.ByDomain},
+			},
+			provider.OpFindEmail:   {Gives: []domain.Field{domain.FieldEmail}, By: []provider.Identity{provider.ByNameAtDomain}},
+			provider.OpVerifyEmail: {Gives: []domain.Field{domain.FieldEmailStatus}, By: []provider.Identity{provider.ByEmail}},
+		},
 		Quotas: []provider.Quota{
 			{
-				Group: "finder", Operations: []string{provider.OpFindEmail}, Rate: 490, Per: time.Minute, Burst: 6,
-				Note: "15 a second and 500 a minute (third-party catalogue, 2026-05)",
+				Group: "finder", Operations: []string{provider.OpFindEmail, provider.OpFindPeople}, Rate: 490, Per: time.Minute, Burst: 6,
+				Note: "15 a second and 500 a minute, taken as shared with the domain search (third-party catalogue, 2026-05)",
 			},
 			{
 				Group: "verifier", Operations: []string{provider.OpVerifyEmail}, Rate: 294, Per: time.Minute, Burst: 4,
 				Note: "10 a second and 300 a minute (third-party catalogue, 2026-05)",
 			},
+			{
+				Group: "account", Operations: []string{provider.OpReadAccount}, Rate: 490, Per: time.Minute, Burst: 6,
+				Note: "none documented; as the finder's",
+			},
 		},
-		Prices: prices(defaultCredit),
+		Prices: prices(defaultCredit, defaultAddresses),
 		Terms: provider.Terms{
 			MayStore: true, MayScore: true, MayExport: true, MayJoin: true, KeepIDs: true,
 			Source: "https://hunter.io/api-documentation/v2 (451 duty); retention unconfirmed, 2026-11",
@@ -50,34 +72,56 @@ func Definition() provider.Definition {
 	}
 }
 
-// Prices returns the price table for the customer's own price of a credit, the
-// setting credit_microusd.
+// Prices returns the price table for the customer's own settings:
+// credit_microusd is the price of a credit, domain_search_addresses the most
+// addresses of one domain search, ten of which are a credit.
 func Prices(s provider.Settings) (money.Table, error) {
-	text := s["credit_microusd"]
-	if text == "" {
-		return prices(defaultCredit), nil
+	credit, err := number(s, "credit_microusd", int(defaultCredit), 0, 1_000_000_000)
+	if err != nil {
+		return money.Table{}, err
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > 1_000_000_000 {
-		return money.Table{}, fault.New(fault.InvalidInput, "hunter.new", "the setting credit_microusd must be a whole number of micro-dollars such as 24500")
+	addresses, err := number(s, "domain_search_addresses", defaultAddresses, 1, mostAddresses)
+	if err != nil {
+		return money.Table{}, err
 	}
-	return prices(money.Micro(n)), nil
+	return prices(money.Micro(credit), addresses), nil
 }
 
-func prices(credit money.Micro) money.Table {
+// number reads a whole number among the settings.
+func number(s provider.Settings, key string, def, least, most int) (int, error) {
+	text := s[key]
+	if text == "" {
+		return def, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		return 0, fault.New(fault.InvalidInput, "hunter.new", fmt.Sprintf("the setting %s must be a whole number from %d to %d such as %d", key, least, most, def))
+	}
+	return n, nil
+}
+
+func prices(credit money.Micro, addresses int) money.Table {
 	return money.Table{
 		Date: "2026-05-25", Source: "vendor documentation as read in 2026-11",
 		Operations: map[string]money.Price{
+			provider.OpFindPeople:  {Unit: credit, Units: creditsOf(addresses), Per: "credit"},
 			provider.OpFindEmail:   {Unit: credit, Units: creditsPerAddress, Per: "credit"},
 			provider.OpVerifyEmail: {Unit: credit, Units: creditsPerCheck, Per: "credit"},
+			provider.OpReadAccount: {Units: 1, Per: "call"},
 		},
 	}
+}
+
+// creditsOf is what a domain search that returns so many addresses costs.
+func creditsOf(addresses int) float64 {
+	return float64((addresses + addressesPerCredit - 1) / addressesPerCredit)
 }
 
 // Client asks Hunter. Safe for concurrent use.
 type Client struct {
 	transport transport.Doer
 	prices    money.Table
+	addresses int // of one domain search, at most
 	now       func() time.Time
 }
 
@@ -87,7 +131,11 @@ func New(d provider.Deps) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{transport: d.Transport, prices: table, now: d.Now}, nil
+	addresses, err := number(d.Settings, "domain_search_addresses", defaultAddresses, 1, mostAddresses)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{transport: d.Transport, prices: table, addresses: addresses, now: d.Now}, nil
 }
 
 // usage is what one answer cost, from the moment it was asked.
@@ -111,7 +159,7 @@ func Classify(op string, resp *transport.Response) error {
 	case 403:
 		return resp.Fault(fault.RateLimited, "the provider asks us to slow down")
 	case 404:
-		if op == provider.OpFindEmail {
+		if op == provider.OpFindEmail || op == provider.OpFindPeople {
 			return nil
 		}
 	case 429:

@@ -3,7 +3,9 @@ package hunter_test
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,6 +48,36 @@ func TestConformance(t *testing.T) {
 		Build:      func(d provider.Deps) (any, error) { return hunter.New(d) },
 		Calls: []providertest.Call{
 			{
+				Op: provider.OpFindPeople,
+				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
+					people, usage, err := client.(*hunter.Client).FindPeople(ctx, "acmerobotics.example", provider.Query{})
+					for i := range people {
+						people[i].SeenAt, people[i].Provenance = time.Time{}, nil
+					}
+					return providertest.Answer{Found: len(people) > 0, Usage: usage, Value: people}, err
+				},
+				Found: fixture(t, "domain_search.json"),
+				None: []providertest.Reply{
+					{Name: "no addresses", Status: 200, Body: string(fixture(t, "domain_search_none.json"))},
+					{Name: "null data", Status: 200, Body: `{"data":null}`},
+					{Name: "null addresses", Status: 200, Body: `{"data":{"emails":null}}`},
+					{Name: "not found", Status: 404, Body: `{"errors":[{"id":"not_found","code":404}]}`},
+				},
+				Kinds:   kinds(map[int]fault.Kind{404: ""}),
+				Replies: append(replies, providertest.Reply{Name: "limit", Status: 400, Body: string(fixture(t, "error_limit.json")), Kind: fault.InvalidInput}),
+				Private: []string{"Dana", "Okafor", "acmerobotics"},
+			},
+			{
+				Op: provider.OpReadAccount,
+				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
+					account, err := client.(*hunter.Client).ReadAccount(ctx)
+					return providertest.Answer{Found: account.Plan != "", Usage: account.Usage, Value: account.Balances}, err
+				},
+				Found: fixture(t, "account.json"), NeverEmpty: true,
+				Kinds:   kinds(map[int]fault.Kind{}),
+				Replies: append(replies, providertest.Reply{Name: "no account", Status: 200, Body: `{"data":null}`, Kind: fault.BadResponse}),
+			},
+			{
 				Op: provider.OpFindEmail,
 				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
 					a, err := client.(*hunter.Client).FindEmail(ctx, dana)
@@ -66,7 +98,8 @@ func TestConformance(t *testing.T) {
 			{
 				Op: provider.OpVerifyEmail,
 				Invoke: func(ctx context.Context, client any) (providertest.Answer, error) {
-					a, err := client.(*hunter.Client).VerifyEmail(ctx, address)
+					answers, err := client.(*hunter.Client).VerifyEmails(ctx, []string{address})
+					a := slices.Concat(answers, []provider.Verification{{}})[0]
 					usage := a.Usage
 					a.Usage = provider.Usage{}
 					return providertest.Answer{Found: a.Status != "", Usage: usage, Value: a}, err
@@ -83,11 +116,13 @@ func TestConformance(t *testing.T) {
 
 func TestPrices(t *testing.T) {
 	t.Parallel()
-	got, err := hunter.Prices(provider.Settings{"credit_microusd": "14900"})
+	got, err := hunter.Prices(provider.Settings{"credit_microusd": "14900", "domain_search_addresses": "25"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]money.Micro{provider.OpFindEmail: 14_900, provider.OpVerifyEmail: 7_450}
+	want := map[string]money.Micro{
+		provider.OpFindEmail: 14_900, provider.OpVerifyEmail: 7_450, provider.OpFindPeople: 44_700, provider.OpReadAccount: 0,
+	}
 	max := map[string]money.Micro{}
 	for op, price := range got.Operations {
 		max[op] = price.Max()
@@ -98,6 +133,11 @@ func TestPrices(t *testing.T) {
 	for _, bad := range []string{"cheap", "-1", "1e9", "99999999999999"} {
 		if _, err := hunter.New(provider.Deps{Settings: provider.Settings{"credit_microusd": bad}}); fault.KindOf(err) != fault.InvalidInput {
 			t.Errorf("credit price %q: %v, want InvalidInput", bad, err)
+		}
+	}
+	for _, bad := range []string{"all", "0", "101"} {
+		if _, err := hunter.New(provider.Deps{Settings: provider.Settings{"domain_search_addresses": bad}}); fault.KindOf(err) != fault.InvalidInput {
+			t.Errorf("%q addresses: %v, want InvalidInput", bad, err)
 		}
 	}
 }

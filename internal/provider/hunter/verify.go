@@ -10,8 +10,19 @@ import (
 	"github.com/messageai/sluice/internal/provider/transport"
 )
 
-// VerifyEmail implements [provider.EmailVerifier].
-func (c *Client) VerifyEmail(ctx context.Context, email string) (provider.Verification, error) {
+// VerifyEmails implements [provider.EmailVerifier].
+func (c *Client) VerifyEmails(ctx context.Context, emails []string) ([]provider.Verification, error) {
+	verdicts := make([]provider.Verification, len(emails))
+	for i, email := range emails {
+		var err error
+		if verdicts[i], err = c.verifyEmail(ctx, email); err != nil {
+			return nil, err
+		}
+	}
+	return verdicts, nil
+}
+
+func (c *Client) verifyEmail(ctx context.Context, email string) (provider.Verification, error) {
 	if email == "" {
 		return provider.Verification{}, fault.New(fault.InvalidInput, "hunter.verify_email", "there is no address to verify")
 	}

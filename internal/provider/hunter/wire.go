@@ -1,23 +1,97 @@
 package hunter
 
-import "github.com/messageai/sluice/internal/domain"
+import (
+	"time"
+
+	"github.com/messageai/sluice/internal/domain"
+)
 
 // Nullable fields are pointers: Hunter sends null for what it does not know.
 
 type wireFound struct {
 	Data *struct {
-		Email        *string  `json:"email"`
-		Score        *float64 `json:"score"` // 0..100
-		Verification *struct {
-			Status *string `json:"status"`
-		} `json:"verification"`
+		Email        *string      `json:"email"`
+		Score        *float64     `json:"score"` // 0..100
+		Verification *wireVerdict `json:"verification"`
 	} `json:"data"`
+}
+
+// wireVerdict is the verdict of an earlier day.
+type wireVerdict struct {
+	Status *string `json:"status"`
+	Date   *string `json:"date"` // 2006-01-02
+}
+
+// verdictLife is how long a verdict is good for: two addresses in a hundred go
+// bad every month.
+const verdictLife = 30 * 24 * time.Hour
+
+// emailStatus is what an earlier verdict is worth at a later time: that a
+// mailbox was there once does not make it safe, that a domain takes everything
+// or a mailbox is gone rarely changes.
+func (v *wireVerdict) emailStatus(at time.Time) domain.EmailStatus {
+	status := emailStatus(value(v.Status))
+	if status != domain.EmailSafe && status != domain.EmailUnknown {
+		return status
+	}
+	if day, err := time.Parse(time.DateOnly, value(v.Date)); err == nil && at.Sub(day).Abs() < verdictLife {
+		return status
+	}
+	return domain.EmailUnchecked
 }
 
 type wireVerified struct {
 	Data *struct {
 		Status string `json:"status"`
 	} `json:"data"`
+}
+
+// wireDomain is what Hunter knows of a domain. Its pattern is left out: nothing
+// in our prospects has a place for it.
+type wireDomain struct {
+	Data *struct {
+		Domain       *string       `json:"domain"`
+		Disposable   bool          `json:"disposable"`
+		Webmail      bool          `json:"webmail"`
+		AcceptAll    bool          `json:"accept_all"`
+		Organization *string       `json:"organization"`
+		Industry     *string       `json:"industry"`
+		Country      *string       `json:"country"`
+		Headcount    *string       `json:"headcount"` // a range: "201-500"
+		Technologies []string      `json:"technologies"`
+		Emails       []wireAddress `json:"emails"`
+	} `json:"data"`
+}
+
+type wireAddress struct {
+	Value        *string      `json:"value"`
+	Type         *string      `json:"type"` // personal or generic
+	FirstName    *string      `json:"first_name"`
+	LastName     *string      `json:"last_name"`
+	Position     *string      `json:"position"`
+	Department   *string      `json:"department"`
+	LinkedIn     *string      `json:"linkedin"`
+	Phone        *string      `json:"phone_number"`
+	Verification *wireVerdict `json:"verification"`
+}
+
+// wireAccount has no "calls", which are deprecated, and nobody's name.
+type wireAccount struct {
+	Data *struct {
+		Plan     *string `json:"plan_name"`
+		Reset    *string `json:"reset_date"`
+		Requests map[string]struct {
+			Used      float64 `json:"used"`
+			Available float64 `json:"available"`
+		} `json:"requests"`
+	} `json:"data"`
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 type wireErrors struct {

@@ -114,8 +114,8 @@ func newClient(t testing.TB, h http.Handler, settings provider.Settings) (*opena
 	w := &wire{handler: h}
 	tr, err := transport.New(transport.Options{
 		Name: "openai", BaseURL: openai.Definition().BaseURL, Auth: openai.Definition().Auth, SecretFields: []string{"apiKey"},
-		Secret: func(context.Context, bool) (map[string]string, error) {
-			return map[string]string{"apiKey": "sk-1"}, nil
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"apiKey": "sk-1"}}, nil
 		},
 		Classify: openai.Classify, RoundTripper: w, Timeout: time.Minute,
 	})

@@ -59,8 +59,10 @@ func newRig(t *testing.T, opts sandbox.Options) *rig {
 	d := pinecone.Definition()
 	tr, err := transport.New(transport.Options{
 		Name: d.Name, BaseURL: d.BaseURL, Auth: d.Auth, SecretFields: d.SecretFields,
-		Secret:  func(context.Context, bool) (map[string]string, error) { return map[string]string{"apiKey": r.key}, nil },
-		Observe: func(e transport.Event) { r.events = append(r.events, e) },
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"apiKey": r.key}}, nil
+		},
+		Observe: func(_ context.Context, e transport.Event) { r.events = append(r.events, e) },
 	})
 	if err != nil {
 		t.Fatal(err)

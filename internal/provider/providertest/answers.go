@@ -1,7 +1,9 @@
 package providertest
 
 import (
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,12 +13,13 @@ import (
 
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/provider/transport"
 )
 
 func checkFound(t *testing.T, c Case, call Call) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, c, key, call.found)
+		r := newRig(t, c, call, key, call.found)
 		got, err := call.Invoke(t.Context(), r.client)
 		if err != nil {
 			t.Fatalf("complete answer: %v", err)
@@ -29,7 +32,7 @@ func checkFound(t *testing.T, c Case, call Call) {
 			t.Errorf("usage %+v: want operation %s and a cost between 0 and %v for each of %d requests", got.Usage, call.Op, price.Max(), len(r.up.seen()))
 		}
 		for _, e := range r.events {
-			if e.Provider != c.Definition.Name || e.Status != 200 || e.Kind != "" || c.Definition.Prices.Operations[e.Op].Units == 0 {
+			if e.Provider != c.Definition.Name || e.Status != 200 || e.Kind != "" || e.Op != transport.OpToken && c.Definition.Prices.Operations[e.Op].Units == 0 {
 				t.Errorf("metered %+v: want a success of one of the operations of %s", e, c.Definition.Name)
 			}
 		}
@@ -42,7 +45,7 @@ func checkNone(t *testing.T, c Case, call Call) {
 	}
 	for _, reply := range call.None {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, c, key, reply.response)
+			r := newRig(t, c, call, key, reply.response)
 			got, err := call.Invoke(t.Context(), r.client)
 			if err != nil || got.Found {
 				t.Errorf("%s: found %v, error %v; want neither", reply.Name, got.Found, err)
@@ -51,10 +54,20 @@ func checkNone(t *testing.T, c Case, call Call) {
 	}
 }
 
+// below reports whether a request went to one of the provider's addresses.
+func below(to string, d provider.Definition) bool {
+	for _, base := range append(slices.Collect(maps.Values(d.Hosts)), d.BaseURL) {
+		if strings.HasPrefix(to, strings.TrimRight(base, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
 // checkKey: the key is where the definition says, and nowhere else.
 func checkKey(t *testing.T, c Case, call Call) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, c, key, call.found)
+		r := newRig(t, c, call, key, call.found)
 		if _, err := call.Invoke(t.Context(), r.client); err != nil {
 			t.Fatal(err)
 		}
@@ -63,27 +76,82 @@ func checkKey(t *testing.T, c Case, call Call) {
 			t.Fatal("no request was sent")
 		}
 		for _, req := range seen {
-			if !strings.HasPrefix(req.url, strings.TrimRight(c.Definition.BaseURL, "/")+"/") {
-				t.Errorf("request went to %s, want below %s", req.url, c.Definition.BaseURL)
+			if !below(req.url, c.Definition) {
+				t.Errorf("request went to %s, want below %s or %v", req.url, c.Definition.BaseURL, c.Definition.Hosts)
 			}
-			places := map[string]bool{
-				"url": strings.Contains(req.url, key), "body": strings.Contains(req.body, key), "other header": false,
+			checkPlaces(t, c.Definition.Auth, req)
+		}
+		for _, req := range r.up.tokens {
+			checkTokenRequest(t, req)
+		}
+	})
+}
+
+// checkPlaces: in one request, the key or access token is where it belongs.
+func checkPlaces(t *testing.T, declared transport.Auth, req request) {
+	t.Helper()
+	sent, name := key, http.CanonicalHeaderKey(declared.Name)
+	switch declared.Kind {
+	case transport.AuthClientCredentials:
+		sent, name = accessToken(1), "Authorization"
+		if text := fmt.Sprint(req); strings.Contains(text, key) || strings.Contains(text, other) {
+			t.Error("the client's id or secret is in a request that is not for a token")
+		}
+	case transport.AuthBearer, transport.AuthBasic:
+		name = "Authorization"
+	}
+	places := map[string]bool{
+		"url": strings.Contains(req.url, sent), "body": strings.Contains(req.body, sent), "other header": false,
+	}
+	for header, values := range req.header {
+		places["other header"] = places["other header"] || header != name && strings.Contains(strings.Join(values, " "), sent)
+	}
+	want := map[transport.AuthKind]string{
+		transport.AuthHeader: sent, transport.AuthBearer: "Bearer " + sent, transport.AuthClientCredentials: "Bearer " + sent,
+		transport.AuthBasic: "Basic " + base64.StdEncoding.EncodeToString([]byte(sent+":")),
+	}[declared.Kind]
+	if want != "" && req.header.Get(name) != want {
+		t.Errorf("header %s does not carry the key", name)
+	}
+	inBody := declared.Kind == transport.AuthParameter && req.body != ""
+	inURL := declared.Kind == transport.AuthQuery || declared.Kind == transport.AuthParameter && !inBody
+	if places["url"] != inURL || places["body"] != inBody || places["other header"] {
+		t.Errorf("the key is in %v; declared: %s %s", places, declared.Kind, declared.Name)
+	}
+}
+
+// checkTokenRequest: the client's id and secret go to the token endpoint in the
+// Authorization header.
+func checkTokenRequest(t *testing.T, req request) {
+	t.Helper()
+	if want := "Basic " + base64.StdEncoding.EncodeToString([]byte(key+":"+other)); req.header.Get("Authorization") != want {
+		t.Error("a request for a token does not carry the client's id and secret")
+	}
+	req.header.Del("Authorization")
+	if text := fmt.Sprint(req); strings.Contains(text, key) || strings.Contains(text, other) {
+		t.Error("a request for a token has the client's id or secret in another place than the Authorization header")
+	}
+}
+
+// checkToken: a token is used for many calls, and one that the provider does not
+// take any more is renewed without anybody noticing.
+func checkToken(t *testing.T, c Case, call Call) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		r := newRig(t, c, call, key, func(req *http.Request) (*http.Response, error) {
+			if ended && req.Header.Get("Authorization") == "Bearer "+accessToken(1) {
+				return Reply{Status: 401, Body: `{"error":"` + canary + `"}`}.response(req)
 			}
-			declared := c.Definition.Auth
-			name := http.CanonicalHeaderKey(declared.Name)
-			if declared.Kind == transport.AuthBearer {
-				name = "Authorization"
+			return call.found(req)
+		})
+		for _, ended = range []bool{false, false, true, true} {
+			if got, err := call.Invoke(t.Context(), r.client); err != nil || !got.Found {
+				t.Errorf("token ended %v: found %v, %v", ended, got.Found, err)
 			}
-			for header, values := range req.header {
-				places["other header"] = places["other header"] || header != name && strings.Contains(strings.Join(values, " "), key)
-			}
-			want := map[transport.AuthKind]string{transport.AuthHeader: key, transport.AuthBearer: "Bearer " + key}[declared.Kind]
-			if want != "" && req.header.Get(name) != want {
-				t.Errorf("header %s does not carry the key", name)
-			}
-			if places["url"] != (declared.Kind == transport.AuthQuery) || places["body"] || places["other header"] {
-				t.Errorf("the key is in %v; declared: %s %s", places, declared.Kind, declared.Name)
-			}
+			r.discreet(t, call, nil)
+		}
+		if n := len(r.up.tokens); n != 2 {
+			t.Errorf("asked for %d tokens, want 2", n)
 		}
 	})
 }
@@ -106,7 +174,7 @@ func checkFaults(t *testing.T, c Case, call Call) {
 	)
 	for _, reply := range append(replies, call.Replies...) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, c, key, reply.response)
+			r := newRig(t, c, call, key, reply.response)
 			_, err := call.Invoke(t.Context(), r.client)
 			if got := fault.KindOf(err); got != reply.Kind {
 				t.Errorf("answer %s: kind %q, want %q (%v)", reply.Name, got, reply.Kind, err)
@@ -126,11 +194,12 @@ func checkFaults(t *testing.T, c Case, call Call) {
 }
 
 // sparing checks that what costs money was not asked twice without anybody
-// deciding so, and that nothing is repeated more than once.
+// deciding so, and that nothing is repeated more than once. What was refused
+// with one access token cost nothing and is asked again with the next.
 func (r *rig) sparing(t *testing.T, c Case, call Call, name string) {
 	t.Helper()
 	limit := 2
-	if !c.mayRepeat(call.Op) {
+	if !c.mayRepeat(call.Op) && len(r.up.tokens) < 2 {
 		limit = 1
 	}
 	if n := len(r.up.seen()); n > limit {

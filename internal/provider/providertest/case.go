@@ -24,6 +24,9 @@ type Call struct {
 	Invoke func(ctx context.Context, client any) (Answer, error)
 	// Found is the body of a complete answer, status 200.
 	Found []byte
+	// Before are the complete answers to what the operation asks first, free of
+	// charge, by the end of the path: the suite tests the request that follows.
+	Before map[string][]byte
 	// None are the answers that mean "nothing found": not errors.
 	None []Reply
 	// NeverEmpty: the operation has no "nothing found".
@@ -68,6 +71,9 @@ func Run(t *testing.T, c Case) {
 			t.Run("found", func(t *testing.T) { checkFound(t, c, call) })
 			t.Run("none", func(t *testing.T) { checkNone(t, c, call) })
 			t.Run("key", func(t *testing.T) { checkKey(t, c, call) })
+			if c.Definition.Auth.Kind == transport.AuthClientCredentials {
+				t.Run("token", func(t *testing.T) { checkToken(t, c, call) })
+			}
 			t.Run("faults", func(t *testing.T) { checkFaults(t, c, call) })
 			t.Run("hostile bodies", func(t *testing.T) { checkBodies(t, c, call) })
 			t.Run("lost answer", func(t *testing.T) { checkLost(t, c, call) })

@@ -22,6 +22,13 @@ func implements(client any) map[provider.Capability]bool {
 	_, has[provider.CanFindPeople] = client.(provider.PersonFinder)
 	_, has[provider.CanEnrichPerson] = client.(provider.PersonEnricher)
 	_, has[provider.CanEnrichCompany] = client.(provider.CompanyEnricher)
+	_, has[provider.CanFindCompanies] = client.(provider.CompanyFinder)
+	_, has[provider.CanFindPhone] = client.(provider.PhoneFinder)
+	_, has[provider.CanFindTechnologies] = client.(provider.TechnologyFinder)
+	_, has[provider.CanFindIntent] = client.(provider.IntentFinder)
+	_, has[provider.CanVerifyInBulk] = client.(provider.BulkVerifier)
+	_, has[provider.CanReadAccount] = client.(provider.AccountReader)
+	_, has[provider.CanAddToSequence] = client.(provider.Sequencer)
 	_, has[provider.CanFindEmail] = client.(provider.EmailFinder)
 	_, has[provider.CanVerifyEmail] = client.(provider.EmailVerifier)
 	_, has[provider.CanEmbed] = client.(provider.Embedder)
@@ -49,16 +56,59 @@ func checkDefinition(t *testing.T, c Case) {
 	if d.Auth.Kind != transport.AuthNone && len(d.SecretFields) == 0 {
 		t.Error("auth needs a key, but SecretFields is empty")
 	}
-	if (d.Auth.Kind == transport.AuthHeader || d.Auth.Kind == transport.AuthQuery) && d.Auth.Name == "" {
+	if (d.Auth.Kind == transport.AuthHeader || d.Auth.Kind == transport.AuthQuery || d.Auth.Kind == transport.AuthParameter) && d.Auth.Name == "" {
 		t.Errorf("auth is %q, but has no name", d.Auth.Kind)
+	}
+	if d.Auth.Kind == transport.AuthClientCredentials && (d.Auth.TokenURL == "" || len(d.SecretFields) < 2) {
+		t.Errorf("auth is %q; it needs a token URL (%q) and secret fields for the client's id and secret (%v)", d.Auth.Kind, d.Auth.TokenURL, d.SecretFields)
+	}
+	for name, text := range d.Hosts {
+		if base, err := url.Parse(text); err != nil || base.Scheme != "https" || base.Host == "" || name == "" {
+			t.Errorf("host %q at %q, want a name and https://host...", name, text)
+		}
 	}
 	checkCapabilities(t, c)
 	checkPrices(t, c)
 	checkQuotas(t, d)
+	checkOffers(t, d)
+}
+
+// offered are the operations about prospects, by the capability that has them.
+var offered = map[provider.Capability]string{
+	provider.CanEnrichPerson:     provider.OpEnrichPerson,
+	provider.CanEnrichCompany:    provider.OpEnrichCompany,
+	provider.CanFindPhone:        provider.OpFindPhone,
+	provider.CanFindTechnologies: provider.OpFindTechnologies,
+	provider.CanFindIntent:       provider.OpFindIntent,
+	provider.CanFindPeople:       provider.OpFindPeople,
+	provider.CanFindEmail:        provider.OpFindEmail,
+	provider.CanVerifyEmail:      provider.OpVerifyEmail,
+}
+
+// checkOffers: every capability about prospects says what it gives and by what
+// it knows them, and nothing else does.
+func checkOffers(t *testing.T, d provider.Definition) {
+	want := map[string]bool{}
+	for _, capability := range d.Capabilities {
+		op := offered[capability]
+		if op == "" {
+			continue
+		}
+		want[op] = true
+		offer, ok := d.Offers[op]
+		if _, priced := d.Prices.Operations[op]; !priced || !ok || len(offer.Gives) == 0 || len(offer.By) == 0 || offer.Batch < 0 {
+			t.Errorf("%s is declared; %s needs a price and an offer that says what it gives and by what, has %+v", capability, op, offer)
+		}
+	}
+	for op := range d.Offers {
+		if !want[op] {
+			t.Errorf("an offer of %s, but no capability for it", op)
+		}
+	}
 }
 
 func checkCapabilities(t *testing.T, c Case) {
-	client := newRig(t, c, key, noAnswer).client
+	client := newRig(t, c, Call{}, key, noAnswer).client
 	declared := map[provider.Capability]bool{}
 	for _, capability := range c.Definition.Capabilities {
 		declared[capability] = true
@@ -135,13 +185,16 @@ func checkNoKey(t *testing.T, c Case) {
 		t.Skip("needs no key")
 	}
 	for _, call := range c.Calls {
-		r := newRig(t, c, "", noAnswer)
+		r := newRig(t, c, call, "", noAnswer)
 		_, err := call.Invoke(t.Context(), r.client)
 		if fault.KindOf(err) != fault.Unauthenticated || !strings.Contains(fault.Message(err), secretName) {
 			t.Errorf("%s without a key: %v, want Unauthenticated that names the secret %s", call.Op, err, secretName)
 		}
 		if n := len(r.up.seen()); n != 0 {
 			t.Errorf("%s without a key sent %d requests", call.Op, n)
+		}
+		if n := len(r.up.tokens); n != 0 {
+			t.Errorf("%s without a key asked for %d tokens", call.Op, n)
 		}
 	}
 }

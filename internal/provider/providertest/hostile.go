@@ -29,7 +29,7 @@ func checkBodies(t *testing.T, c Case, call Call) {
 		{Name: "a list", Status: 200, Body: `["` + canary + `"]`},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, c, key, reply.response)
+			r := newRig(t, c, call, key, reply.response)
 			_, err := call.Invoke(t.Context(), r.client)
 			if fault.KindOf(err) != fault.BadResponse {
 				t.Errorf("%s: %v, want BadResponse", reply.Name, err)
@@ -40,7 +40,7 @@ func checkBodies(t *testing.T, c Case, call Call) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		var read int64
-		r := newRig(t, c, key, func(req *http.Request) (*http.Response, error) {
+		r := newRig(t, c, call, key, func(req *http.Request) (*http.Response, error) {
 			return respond(req, 200, http.Header{"Content-Type": {"application/json"}}, &endless{read: &read}), nil
 		})
 		_, err := call.Invoke(t.Context(), r.client)
@@ -80,7 +80,7 @@ func checkLost(t *testing.T, c Case, call Call) {
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, c, key, reply)
+			r := newRig(t, c, call, key, reply)
 			_, err := call.Invoke(t.Context(), r.client)
 			if got := fault.KindOf(err); got != want {
 				t.Errorf("%s: %v, want %s", name, err, want)
@@ -90,7 +90,7 @@ func checkLost(t *testing.T, c Case, call Call) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, c, key, func(*http.Request) (*http.Response, error) {
+		r := newRig(t, c, call, key, func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 		})
 		if _, err := call.Invoke(t.Context(), r.client); fault.KindOf(err) != fault.Unavailable {
@@ -116,7 +116,7 @@ func (s silent) Close() error { return nil }
 // checkSilence: a provider that stops in the middle is given up on in time.
 func checkSilence(t *testing.T, c Case, call Call) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, c, key, func(req *http.Request) (*http.Response, error) {
+		r := newRig(t, c, call, key, func(req *http.Request) (*http.Response, error) {
 			return respond(req, 200, http.Header{}, silent{req.Context()}), nil
 		})
 		began := time.Now()
@@ -132,7 +132,7 @@ func checkSilence(t *testing.T, c Case, call Call) {
 
 func checkCancel(t *testing.T, c Case, call Call) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, c, key, func(req *http.Request) (*http.Response, error) {
+		r := newRig(t, c, call, key, func(req *http.Request) (*http.Response, error) {
 			return respond(req, 200, http.Header{}, silent{req.Context()}), nil
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
@@ -153,7 +153,7 @@ func checkCancel(t *testing.T, c Case, call Call) {
 
 func checkConcurrent(t *testing.T, c Case, call Call) {
 	const callers = 16
-	r := newRig(t, c, key, call.found)
+	r := newRig(t, c, call, key, call.found)
 	answers := make([]Answer, callers)
 	errs := make([]error, callers)
 	var group sync.WaitGroup
@@ -180,7 +180,7 @@ func checkPages(t *testing.T, c Case) {
 	if at < 0 {
 		t.Skip("finds no pages")
 	}
-	r := newRig(t, c, key, c.Calls[at].found)
+	r := newRig(t, c, c.Calls[at], key, c.Calls[at].found)
 	d := r.client.(provider.Discoverer)
 	q := provider.Query{Titles: []string{"CTO"}, Industries: []string{"Software"}, Locations: []string{"Leeds"}}
 	cursor, pages := "", 0

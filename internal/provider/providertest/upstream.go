@@ -3,6 +3,7 @@ package providertest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -15,19 +16,26 @@ import (
 	"github.com/messageai/sluice/internal/provider/transport"
 )
 
-// key is the API key of every test; canary stands in every error body. Neither
-// may appear in an error or a log.
+// key is the API key (or the client's id) of every test, other the rest of the
+// secret; token begins every access token; canary stands in every error body.
+// None may appear in an error or a log.
 const (
 	key    = "key-5d41402abc4b2a76"
+	other  = "other-secret-field"
+	token  = "access-token-7b8b965ad4bca0e4"
 	canary = "canary-b9719d911017c592"
 )
 
-// upstream is the provider in memory.
+// upstream is the provider in memory. It answers requests for access tokens
+// itself, each with another one.
 type upstream struct {
-	reply func(*http.Request) (*http.Response, error)
+	reply    func(*http.Request) (*http.Response, error)
+	tokenURL string // "" without client credentials
+	before   map[string][]byte
 
 	mu       sync.Mutex
 	requests []request
+	tokens   []request
 }
 
 // request is what arrived.
@@ -42,10 +50,40 @@ func (u *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.mu.Lock()
-	u.requests = append(u.requests, request{url: r.URL.String(), header: r.Header.Clone(), body: string(body)})
-	u.mu.Unlock()
+	got := request{url: r.URL.String(), header: r.Header.Clone(), body: string(body)}
+	if got.url == u.tokenURL {
+		n := u.note(&u.tokens, got)
+		return Reply{Status: 200, Body: fmt.Sprintf(`{"access_token":%q,"token_type":"Bearer","expires_in":3600}`, accessToken(n))}.response(r)
+	}
+	for path, body := range u.before {
+		if strings.HasSuffix(r.URL.Path, path) {
+			return Reply{Status: 200, Body: string(body)}.response(r)
+		}
+	}
+	u.note(&u.requests, got)
 	return u.reply(r)
+}
+
+// note keeps a request and returns how many of its kind there are.
+func (u *upstream) note(among *[]request, r request) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	*among = append(*among, r)
+	return len(*among)
+}
+
+// accessToken is the nth token that is given, from one.
+func accessToken(n int) string { return fmt.Sprintf("%s-%d", token, n) }
+
+// tokenURL is where the provider gives access tokens; "" if it does not.
+func tokenURL(d provider.Definition) string {
+	switch {
+	case d.Auth.Kind != transport.AuthClientCredentials:
+		return ""
+	case strings.HasPrefix(d.Auth.TokenURL, "/"):
+		return strings.TrimRight(d.BaseURL, "/") + d.Auth.TokenURL
+	}
+	return d.Auth.TokenURL
 }
 
 func (u *upstream) seen() []request {
@@ -84,24 +122,24 @@ const timeout = 20 * time.Second
 // secretName is where the missing key is asked for.
 const secretName = "test/providers/this"
 
-func newRig(t *testing.T, c Case, apiKey string, reply func(*http.Request) (*http.Response, error)) *rig {
+func newRig(t *testing.T, c Case, call Call, apiKey string, reply func(*http.Request) (*http.Response, error)) *rig {
 	t.Helper()
-	r := &rig{up: &upstream{reply: reply}, log: &bytes.Buffer{}}
+	r := &rig{up: &upstream{reply: reply, tokenURL: tokenURL(c.Definition), before: call.Before}, log: &bytes.Buffer{}}
 	secret := map[string]string{}
 	for i, field := range c.Definition.SecretFields {
-		secret[field] = "other-secret-field"
+		secret[field] = other
 		if i == 0 {
 			secret[field] = apiKey
 		}
 	}
 	var mu sync.Mutex
 	client, err := transport.New(transport.Options{
-		Name: c.Definition.Name, BaseURL: c.Definition.BaseURL, Auth: c.Definition.Auth,
+		Name: c.Definition.Name, BaseURL: c.Definition.BaseURL, Hosts: c.Definition.Hosts, Auth: c.Definition.Auth,
 		SecretFields: c.Definition.SecretFields, SecretName: secretName,
-		Secret:       func(context.Context, bool) (map[string]string, error) { return secret, nil },
+		Secret:       func(context.Context, bool) (transport.Secret, error) { return transport.Secret{Fields: secret}, nil },
 		RoundTripper: r.up, Classify: c.Classify, Timeout: timeout,
 		Logger: slog.New(slog.NewJSONHandler(&lockedWriter{mu: &mu, to: r.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Observe: func(e transport.Event) {
+		Observe: func(_ context.Context, e transport.Event) {
 			mu.Lock()
 			defer mu.Unlock()
 			r.events = append(r.events, e)
@@ -135,7 +173,7 @@ func (r *rig) discreet(t *testing.T, call Call, err error) {
 	if err != nil {
 		text += err.Error()
 	}
-	for _, secret := range append([]string{key, canary, "other-secret-field"}, call.Private...) {
+	for _, secret := range append([]string{key, canary, other, token}, call.Private...) {
 		if strings.Contains(text, secret) {
 			t.Errorf("error or log shows %q:\n%s", secret, text)
 		}

@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -44,20 +45,44 @@ func TestRequestOnTheWire(t *testing.T) {
 			transport.Request{Op: "find", Method: "GET", Path: "/find", Query: url.Values{"a": {"1"}}},
 			arrived{Method: "GET", URL: "https://api.acme.example/v2/find?a=1&key=" + secretKey, Header: http.Header{}},
 		},
+		"basic, own media type": {
+			transport.Auth{Kind: transport.AuthBasic},
+			transport.Request{
+				Op: "find", Method: "POST", Path: "/find", Body: map[string]int{"n": 1},
+				Header: http.Header{"Accept": {"application/vnd.api+json"}, "Content-Type": {"application/vnd.api+json"}},
+			},
+			arrived{Method: "POST", URL: "https://api.acme.example/v2/find", Body: `{"n":1}`, Header: http.Header{
+				"Authorization": {"Basic c2stOWIxYzJkM2U6"}, "Accept": {"application/vnd.api+json"}, "Content-Type": {"application/vnd.api+json"},
+			}},
+		},
+		"parameter in the body, other host": {
+			transport.Auth{Kind: transport.AuthParameter, Name: "key"},
+			transport.Request{Op: "find", Method: "POST", Host: "bulk", Path: "/find", Query: url.Values{"a": {"1"}}, Body: map[string]any{"z": []int{1}, "key": "ours"}},
+			arrived{Method: "POST", URL: "http://bulk.acme.example/v9/find?a=1", Body: `{"key":"` + secretKey + `","z":[1]}`, Header: http.Header{"Content-Type": {"application/json"}}},
+		},
+		"parameter in the query": {
+			transport.Auth{Kind: transport.AuthParameter, Name: "key"},
+			transport.Request{Op: "find", Method: "GET", Path: "/find", Query: url.Values{"a": {"1"}}},
+			arrived{Method: "GET", URL: "https://api.acme.example/v2/find?a=1&key=" + secretKey, Header: http.Header{}},
+		},
 		"no key, escaped path": {
 			transport.Auth{},
 			transport.Request{Op: "find", Method: "GET", Path: "/a b/50%"},
 			arrived{Method: "GET", URL: "https://api.acme.example/v2/a%20b/50%25", Header: http.Header{}},
 		},
 	} {
-		b := newBench(t, always(200, "{}"), func(o *transport.Options) { o.Auth = test.auth; o.BaseURL += "/" })
+		b := newBench(t, always(200, "{}"), func(o *transport.Options) {
+			o.Auth, o.BaseURL, o.Hosts = test.auth, o.BaseURL+"/", map[string]string{"bulk": "http://bulk.acme.example/v9"}
+		})
 		resp, err := b.client.Do(t.Context(), test.req)
 		if err != nil || string(resp.Body) != "{}" || resp.Op != test.req.Op || resp.Provider != "acme" {
 			t.Errorf("%s: %+v, %v", name, resp, err)
 			continue
 		}
 		got := b.up.seen[0]
-		test.want.Header.Set("Accept", "application/json")
+		if test.want.Header.Get("Accept") == "" {
+			test.want.Header.Set("Accept", "application/json")
+		}
 		test.want.Header.Set("User-Agent", "sluice/1 (+https://github.com/messageai/sluice)")
 		if diff := cmp.Diff(test.want, got, cmpopts.IgnoreFields(arrived{}, "At")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -67,13 +92,17 @@ func TestRequestOnTheWire(t *testing.T) {
 
 func TestRequestsThatAreNotSent(t *testing.T) {
 	t.Parallel()
+	parameter := func(o *transport.Options) { o.Auth = transport.Auth{Kind: transport.AuthParameter, Name: "key"} }
 	for name, req := range map[string]transport.Request{
-		"path without slash": {Op: "x", Method: "GET", Path: "things"},
-		"path upwards":       {Op: "x", Method: "GET", Path: "/things/../admin"},
-		"body that no JSON":  {Op: "x", Method: "POST", Path: "/x", Body: func() {}},
-		"method with space":  {Op: "x", Method: "GET /", Path: "/x"},
+		"path without slash":       {Op: "x", Method: "GET", Path: "things"},
+		"path upwards":             {Op: "x", Method: "GET", Path: "/things/../admin"},
+		"body that no JSON":        {Op: "x", Method: "POST", Path: "/x", Body: func() {}},
+		"method with space":        {Op: "x", Method: "GET /", Path: "/x"},
+		"unknown host":             {Op: "x", Method: "GET", Host: "bulk", Path: "/x"},
+		"list that takes no key":   {Op: "x", Method: "POST", Path: "/x", Body: []int{1}},
+		"a null that takes no key": {Op: "x", Method: "POST", Path: "/x", Body: json.RawMessage("null")},
 	} {
-		b := newBench(t, always(200, "{}"))
+		b := newBench(t, always(200, "{}"), parameter)
 		if _, err := b.client.Do(t.Context(), req); !fault.Is(err, fault.Internal) || b.up.count() != 0 {
 			t.Errorf("%s: %v and %d requests, want Internal and none", name, err, b.up.count())
 		}
@@ -82,8 +111,11 @@ func TestRequestsThatAreNotSent(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	secret := func(context.Context, bool) (map[string]string, error) { return nil, nil }
-	key := transport.Auth{Kind: transport.AuthBearer}
+	secret := func(context.Context, bool) (transport.Secret, error) { return transport.Secret{}, nil }
+	key, pair := transport.Auth{Kind: transport.AuthBearer}, []string{"clientId", "clientSecret"}
+	login := func(at string) transport.Auth {
+		return transport.Auth{Kind: transport.AuthClientCredentials, TokenURL: at}
+	}
 	for name, o := range map[string]transport.Options{
 		"no name":           {BaseURL: "https://a.example"},
 		"no base URL":       {Name: "a"},
@@ -95,6 +127,11 @@ func TestNewRefuses(t *testing.T) {
 		"no secret field":   {Name: "a", BaseURL: "https://a.example", Auth: key, Secret: secret},
 		"impossible quota":  {Name: "a", BaseURL: "https://a.example", Groups: []transport.Group{{Name: "g", Operations: []string{"x"}}}},
 		"control character": {Name: "a", BaseURL: "https://a.example/\x00hush"},
+		"other host":        {Name: "a", BaseURL: "https://a.example", Hosts: map[string]string{"bulk": "https://b.example?key=hush"}},
+		"one secret field":  {Name: "a", BaseURL: "https://a.example", Auth: login("/token"), Secret: secret, SecretFields: pair[:1]},
+		"no token URL":      {Name: "a", BaseURL: "https://a.example", Auth: login(""), Secret: secret, SecretFields: pair},
+		"token URL upwards": {Name: "a", BaseURL: "https://a.example/v2", Auth: login("/../token"), Secret: secret, SecretFields: pair},
+		"token URL with ?":  {Name: "a", BaseURL: "https://a.example", Auth: login("https://b.example/token?key=hush"), Secret: secret, SecretFields: pair},
 	} {
 		if _, err := transport.New(o); err == nil || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v, want an error that quotes nothing", name, err)
@@ -181,11 +218,12 @@ func TestRotatedKey(t *testing.T) {
 			}
 			return answer(401, ""), nil
 		}, func(o *transport.Options) {
-			o.Secret = func(_ context.Context, refresh bool) (map[string]string, error) {
+			cached := "old"
+			o.Secret = func(_ context.Context, refresh bool) (transport.Secret, error) {
 				if refresh {
-					return map[string]string{"apiKey": test.fresh}, nil
+					cached = test.fresh
 				}
-				return map[string]string{"apiKey": "old"}, nil
+				return transport.Secret{Fields: map[string]string{"apiKey": cached}}, nil
 			}
 		})
 		_, err := b.client.Do(t.Context(), buy())
@@ -198,7 +236,9 @@ func TestRotatedKey(t *testing.T) {
 func TestMissingKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, always(200, "{}"), func(o *transport.Options) {
-		o.Secret = func(context.Context, bool) (map[string]string, error) { return map[string]string{}, nil }
+		o.Secret = func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{}}, nil
+		}
 	})
 	_, err := b.client.Do(t.Context(), get())
 	want := `no key for acme: put {"apiKey":"..."} into the secret prod/providers/acme`
@@ -206,8 +246,8 @@ func TestMissingKey(t *testing.T) {
 		t.Errorf("%v and %d requests, want Unauthenticated: %s", err, b.up.count(), want)
 	}
 	b = newBench(t, always(200, "{}"), func(o *transport.Options) {
-		o.Secret = func(context.Context, bool) (map[string]string, error) {
-			return nil, errors.New("cannot parse " + secretKey)
+		o.Secret = func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{}, errors.New("cannot parse " + secretKey)
 		}
 	})
 	if _, err := b.client.Do(t.Context(), get()); err == nil || strings.Contains(err.Error(), secretKey) {
@@ -247,15 +287,17 @@ func TestNothingLeaks(t *testing.T) {
 			{Op: "find", Method: "GET", Path: "/find", Query: url.Values{"email": {person}}, Idempotent: true},
 			{Op: "find", Method: "POST", Path: "/find", Body: map[string]string{"email": person}},
 		} {
-			b := newBench(t, answerWith, func(o *transport.Options) { o.Auth = transport.Auth{Kind: transport.AuthQuery, Name: "key"} })
-			_, err := b.client.Do(t.Context(), req)
-			if err == nil || b.log.Len() == 0 {
-				t.Fatalf("%s: error %v and %d bytes of log, want both", name, err, b.log.Len())
-			}
-			text := err.Error() + b.log.String()
-			for _, secret := range []string{secretKey, "dana", reply, "?", "email="} {
-				if strings.Contains(text, secret) {
-					t.Errorf("%s: %q shows in\n%s", name, secret, text)
+			for _, kind := range []transport.AuthKind{transport.AuthQuery, transport.AuthParameter, transport.AuthBasic} {
+				b := newBench(t, answerWith, func(o *transport.Options) { o.Auth = transport.Auth{Kind: kind, Name: "key"} })
+				_, err := b.client.Do(t.Context(), req)
+				if err == nil || b.log.Len() == 0 {
+					t.Fatalf("%s: error %v and %d bytes of log, want both", name, err, b.log.Len())
+				}
+				text := err.Error() + b.log.String()
+				for _, secret := range []string{secretKey, "c2stOWIxYzJkM2U6", "dana", reply, "?", "email="} {
+					if strings.Contains(text, secret) {
+						t.Errorf("%s, %s: %q shows in\n%s", name, kind, secret, text)
+					}
 				}
 			}
 		}

@@ -34,8 +34,8 @@ func (c *Client) GRPCOptions(call func(method string) Call) []grpc.DialOption {
 func (c *Client) unary(call func(string) Call) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		what := call(method)
-		return c.run(ctx, what.Op, what.Idempotent, func(ctx context.Context, secret map[string]string) (int, error) {
-			err := invoke(c.withKey(ctx, secret), method, req, reply, conn, opts...)
+		return c.run(ctx, what.Op, what.Idempotent, func(ctx context.Context, key credential) (int, error) {
+			err := invoke(c.withKey(ctx, key.value), method, req, reply, conn, opts...)
 			st := status.Convert(err)
 			return httpStatus(st.Code()), c.grpcFault(ctx, what, st)
 		})
@@ -43,7 +43,7 @@ func (c *Client) unary(call func(string) Call) grpc.UnaryClientInterceptor {
 }
 
 // withKey sets the key among the outgoing metadata, over the SDK's own.
-func (c *Client) withKey(ctx context.Context, secret map[string]string) context.Context {
+func (c *Client) withKey(ctx context.Context, key string) context.Context {
 	md, ok := metadata.FromOutgoingContext(ctx)
 	if !ok {
 		md = metadata.MD{}
@@ -51,9 +51,9 @@ func (c *Client) withKey(ctx context.Context, secret map[string]string) context.
 	md = md.Copy()
 	switch c.opts.Auth.Kind {
 	case AuthHeader:
-		md.Set(c.opts.Auth.Name, c.key(secret))
-	case AuthBearer:
-		md.Set("authorization", "Bearer "+c.key(secret))
+		md.Set(c.opts.Auth.Name, key)
+	case AuthBearer, AuthClientCredentials:
+		md.Set("authorization", "Bearer "+key)
 	}
 	return metadata.NewOutgoingContext(ctx, md)
 }

@@ -126,6 +126,28 @@ func TestGRPCStatuses(t *testing.T) {
 	}
 }
 
+func TestGRPCAccessToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{}
+		b := newBench(t, i.answer, withLogin)
+		s := &service{check: func(ctx context.Context, n int64) error {
+			md, _ := metadata.FromIncomingContext(ctx)
+			if n == 1 {
+				return status.Error(codes.Unauthenticated, "the token has ended")
+			}
+			if diff := cmp.Diff([]string{"Bearer at-2"}, md.Get("authorization")); diff != "" {
+				t.Errorf("authorization (-want +got):\n%s", diff)
+			}
+			return nil
+		}}
+		_, err := dial(t, b, s, transport.Call{Op: "query"}).Check(t.Context(), &health.HealthCheckRequest{})
+		if err != nil || s.calls.Load() != 2 || i.counts() != [2]int{2, 0} {
+			t.Errorf("%v after %d calls and %v", err, s.calls.Load(), i.counts())
+		}
+	})
+}
+
 func (b *bench) discreet(t *testing.T, err error) {
 	t.Helper()
 	for _, secret := range []string{"hush", secretKey} {
@@ -149,7 +171,9 @@ func TestGRPCLimits(t *testing.T) {
 		}
 
 		b = newBench(t, nil, func(o *transport.Options) {
-			o.Secret = func(context.Context, bool) (map[string]string, error) { return map[string]string{}, nil }
+			o.Secret = func(context.Context, bool) (transport.Secret, error) {
+				return transport.Secret{Fields: map[string]string{}}, nil
+			}
 		})
 		s = &service{check: func(context.Context, int64) error { return nil }}
 		_, err = dial(t, b, s, transport.Call{Op: "query"}).Check(t.Context(), &health.HealthCheckRequest{})

@@ -82,11 +82,11 @@ func newBench(t *testing.T, reply func(int, *http.Request) (*http.Response, erro
 	opts := transport.Options{
 		Name: "acme", BaseURL: "https://api.acme.example/v2", Auth: transport.Auth{Kind: transport.AuthHeader, Name: "X-Key"},
 		SecretFields: []string{"apiKey"}, SecretName: "prod/providers/acme",
-		Secret: func(context.Context, bool) (map[string]string, error) {
-			return map[string]string{"apiKey": secretKey}, nil
+		Secret: func(context.Context, bool) (transport.Secret, error) {
+			return transport.Secret{Fields: map[string]string{"apiKey": secretKey}}, nil
 		},
 		RoundTripper: b.up, Logger: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Observe: func(e transport.Event) {
+		Observe: func(_ context.Context, e transport.Event) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.events = append(b.events, e)

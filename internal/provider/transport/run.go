@@ -13,31 +13,53 @@ import (
 
 // try makes one attempt over some protocol and returns its status (zero: no
 // answer) and its fault.
-type try func(ctx context.Context, secret map[string]string) (int, error)
+type try func(ctx context.Context, key credential) (int, error)
 
-// run is what every call has in common, whatever its protocol: secret, attempt,
-// a second attempt with a new key after a 401, or after a passing failure.
+// again returns what an attempt is made with as it is now.
+type again func(ctx context.Context) (credential, error)
+
+// run is what every call has in common, whatever its protocol: key, attempt,
+// another attempt with a new key after a 401, and one after a passing failure.
 func (c *Client) run(ctx context.Context, op string, idempotent bool, send try) error {
-	secret, err := c.secret(ctx, op, false)
+	key, err := c.key(ctx, op, "")
 	if err != nil {
 		return err
 	}
-	err = c.attempt(ctx, op, secret, send)
-	switch {
-	case err == nil:
-		return nil
-	case fault.Is(err, fault.Unauthenticated) && c.opts.Auth.Kind != AuthNone:
-		// The key may have been rotated. Nothing took effect, so a repetition is
-		// safe for any call; with the same key it would be pointless.
-		fresh, refreshErr := c.secret(ctx, op, true)
-		if refreshErr != nil || c.key(fresh) == c.key(secret) {
+	now := func(ctx context.Context) (credential, error) { return c.key(ctx, op, "") }
+	renewed, retried := c.opts.Auth.Kind == AuthNone, !idempotent
+	for {
+		used, err := c.attempt(ctx, op, key, now, send)
+		switch {
+		case !renewed && fault.Is(err, fault.Unauthenticated, fault.Forbidden) && used.value != "":
+			// The key may have been rotated, the token may have ended, or the new key
+			// may do what the old one may not. Nothing took effect, so a repetition is
+			// safe for any call; with the same key it would be pointless.
+			fresh, refreshErr := c.renew(ctx, op, used, err)
+			if refreshErr != nil {
+				return refreshErr
+			}
+			if fresh == used {
+				return err
+			}
+			key, renewed = fresh, true
+		case !retried && c.worthRetry(ctx, err) && c.pause(ctx):
+			retried = true
+		default:
 			return err
 		}
-		return c.attempt(ctx, op, fresh, send)
-	case idempotent && c.worthRetry(ctx, err) && c.pause(ctx):
-		return c.attempt(ctx, op, secret, send)
 	}
-	return err
+}
+
+// renew returns what to send instead of what was refused. A token that may not
+// do something is still the token: only its secret is looked at again.
+func (c *Client) renew(ctx context.Context, op string, used credential, refusal error) (credential, error) {
+	if fault.Is(refusal, fault.Unauthenticated) {
+		return c.key(ctx, op, used.value)
+	}
+	if _, err := c.secret(ctx, op, true); err != nil {
+		return credential{}, err
+	}
+	return c.key(ctx, op, "")
 }
 
 // worthRetry reports whether err may be gone in a moment: no answer or a 5xx,
@@ -52,6 +74,11 @@ func (c *Client) pause(ctx context.Context) bool {
 	if end, ok := ctx.Deadline(); ok && end.Sub(c.opts.Now()) < 2*d {
 		return false
 	}
+	return sleep(ctx, d)
+}
+
+// sleep waits and reports whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -63,28 +90,30 @@ func (c *Client) pause(ctx context.Context) bool {
 }
 
 // attempt asks breaker and limiter, sends, and tells both what came of it.
-func (c *Client) attempt(ctx context.Context, op string, secret map[string]string, send try) error {
+// used is what was sent, the zero credential if nothing was.
+func (c *Client) attempt(ctx context.Context, op string, key credential, now again, send try) (used credential, err error) {
 	began := c.opts.Now()
-	status, err := c.guarded(ctx, op, secret, send)
+	used, status, err := c.guarded(ctx, op, key, now, send)
 	took := c.opts.Now().Sub(began)
 	kind := fault.KindOf(err)
-	c.opts.Observe(Event{Provider: c.opts.Name, Op: op, Status: status, Kind: kind, Took: took})
+	c.opts.Observe(ctx, Event{Provider: c.opts.Name, Op: op, Status: status, Kind: kind, Took: took})
 	if err != nil {
 		c.opts.Logger.LogAttrs(ctx, slog.LevelWarn, "provider call failed",
 			slog.String("provider", c.opts.Name), slog.String("op", op), slog.String("kind", string(kind)),
 			slog.Int("status", status), slog.Int64("took_ms", took.Milliseconds()))
 	}
-	return err
+	return used, err
 }
 
 // guarded sends if the breaker lets it.
-func (c *Client) guarded(ctx context.Context, op string, secret map[string]string, send try) (status int, err error) {
+func (c *Client) guarded(ctx context.Context, op string, key credential, now again, send try) (used credential, status int, err error) {
 	if c.opts.Breaker == nil {
-		return c.limited(ctx, op, secret, send)
+		used, _, status, err = c.limited(ctx, op, key, now, send)
+		return used, status, err
 	}
-	permit, err := c.opts.Breaker.Allow(ctx, c.breakerKey())
+	permit, err := c.opts.Breaker.Allow(ctx, c.breakerKey(key.account))
 	if err != nil {
-		return 0, c.own(op, err)
+		return used, 0, c.own(op, err)
 	}
 	outcome := breaker.Ignored
 	defer func() { // also after a panic in send, or a probe's lease would keep everyone away
@@ -93,37 +122,54 @@ func (c *Client) guarded(ctx context.Context, op string, secret map[string]strin
 			c.opts.Logger.LogAttrs(ctx, slog.LevelWarn, "breaker not written", slog.String("provider", c.opts.Name), slog.String("kind", string(fault.KindOf(e))))
 		}
 	}()
-	if err = c.slot(ctx, op); err != nil {
-		return 0, err
-	}
-	status, err = c.timed(ctx, secret, send)
-	outcome = health(ctx, status, err)
-	return status, c.throttled(ctx, op, err)
+	used, outcome, status, err = c.limited(ctx, op, key, now, send)
+	return used, status, err
 }
 
-// limited sends below the rate limit.
-func (c *Client) limited(ctx context.Context, op string, secret map[string]string, send try) (int, error) {
-	if err := c.slot(ctx, op); err != nil {
-		return 0, err
+// limited sends below the rate limit. What was not sent says nothing about the
+// provider's health.
+func (c *Client) limited(ctx context.Context, op string, key credential, now again, send try) (used credential, outcome breaker.Outcome, status int, err error) {
+	if key, err = c.ready(ctx, op, key, now); err != nil {
+		return used, breaker.Ignored, 0, err
 	}
-	status, err := c.timed(ctx, secret, send)
-	return status, c.throttled(ctx, op, err)
+	status, err = c.timed(ctx, key, send)
+	return key, health(ctx, status, err), status, c.throttled(ctx, op, key.account, err)
+}
+
+// ready waits for the limiter and returns what to send then: a key that was
+// revoked during the wait must not be used any more.
+func (c *Client) ready(ctx context.Context, op string, key credential, now again) (credential, error) {
+	for {
+		if err := c.slot(ctx, op, key.account); err != nil {
+			return key, err
+		}
+		fresh, err := now(ctx)
+		if err != nil || fresh.account == key.account {
+			return fresh, err
+		}
+		key = fresh // it is another account's limit now
+	}
 }
 
 // timed sends within the time limit of one attempt.
-func (c *Client) timed(ctx context.Context, secret map[string]string, send try) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+func (c *Client) timed(ctx context.Context, key credential, send try) (int, error) {
+	limited, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	return send(ctx, secret)
+	began := c.opts.Now()
+	status, err := send(limited, key)
+	if !errors.Is(ctx.Err(), context.Canceled) { // else the caller gave up
+		c.opts.Answered(fault.KindOf(err), c.opts.Now().Sub(began))
+	}
+	return status, err
 }
 
 // slot waits for the limiter.
-func (c *Client) slot(ctx context.Context, op string) error {
+func (c *Client) slot(ctx context.Context, op, account string) error {
 	g, limited := c.group[op]
 	if !limited || c.opts.Limiter == nil {
 		return nil
 	}
-	return c.own(op, c.opts.Limiter.Wait(ctx, c.limiterKey(g), g.Quota))
+	return c.own(op, c.opts.Limiter.Wait(ctx, c.limiterKey(account, g), g.Quota))
 }
 
 // longestPush bounds what a provider's Retry-After may do to everybody.
@@ -131,7 +177,7 @@ const longestPush = 24 * time.Hour
 
 // throttled moves the limiter forward for everyone after a provider said that
 // we are too fast. If it did not say for how long, its window must pass first.
-func (c *Client) throttled(ctx context.Context, op string, err error) error {
+func (c *Client) throttled(ctx context.Context, op, account string, err error) error {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Kind != fault.RateLimited {
 		return err
@@ -143,7 +189,7 @@ func (c *Client) throttled(ctx context.Context, op string, err error) error {
 	e.RetryAfter = min(e.RetryAfter, longestPush)
 	if limited && c.opts.Limiter != nil {
 		// A failure to push is not the caller's: the provider will say it again.
-		if perr := c.opts.Limiter.Push(ctx, c.limiterKey(g), c.opts.Now().Add(e.RetryAfter)); perr != nil {
+		if perr := c.opts.Limiter.Push(ctx, c.limiterKey(account, g), c.opts.Now().Add(e.RetryAfter)); perr != nil {
 			c.opts.Logger.LogAttrs(ctx, slog.LevelWarn, "limiter not pushed", slog.String("provider", c.opts.Name), slog.String("op", op), slog.String("kind", string(fault.KindOf(perr))))
 		}
 	}
@@ -164,9 +210,14 @@ func health(ctx context.Context, status int, err error) breaker.Outcome {
 	}
 }
 
-func (c *Client) breakerKey() string { return joinKey(c.opts.Name, c.opts.Account) }
+// BreakerKey is the key of the circuit breaker of an account at a provider.
+func BreakerKey(provider, account string) string { return joinKey(provider, account) }
 
-func (c *Client) limiterKey(g Group) string { return joinKey(c.opts.Name, c.opts.Account, g.Name) }
+func (c *Client) breakerKey(account string) string { return BreakerKey(c.opts.Name, account) }
+
+func (c *Client) limiterKey(account string, g Group) string {
+	return joinKey(c.opts.Name, account, g.Name)
+}
 
 func joinKey(parts ...string) string {
 	key := parts[0]

@@ -48,11 +48,11 @@ func (s sdk) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	call := s.call(r)
 	var resp *Response
-	err := s.client.run(r.Context(), call.Op, call.Idempotent, func(ctx context.Context, secret map[string]string) (int, error) {
+	err := s.client.run(r.Context(), call.Op, call.Idempotent, func(ctx context.Context, key credential) (int, error) {
 		hr := r.Clone(ctx)
 		hr.Header.Set("User-Agent", userAgent)
 		var err error
-		resp, err = s.client.send(ctx, hr, body, secret, call.Op, call.Idempotent)
+		resp, err = s.client.send(ctx, hr, body, key.value, call.Op, call.Idempotent)
 		return statusOf(resp), err
 	})
 	if err != nil {

@@ -27,9 +27,19 @@ func encode(body any) ([]byte, error) {
 	return data, nil
 }
 
-// send makes one HTTP exchange: no redirects (they would carry the key
+// send makes one HTTP exchange with the key.
+func (c *Client) send(ctx context.Context, hr *http.Request, body []byte, key, op string, idempotent bool) (*Response, error) {
+	body, err := c.keyed(body, key)
+	if err != nil {
+		return nil, c.internal(op, err.Error())
+	}
+	c.authorize(hr, body != nil, key)
+	return c.exchange(ctx, hr, body, op, idempotent, c.opts.Classify)
+}
+
+// exchange makes one HTTP exchange: no redirects (they would carry the key
 // elsewhere), the whole body or an error.
-func (c *Client) send(ctx context.Context, hr *http.Request, body []byte, secret map[string]string, op string, idempotent bool) (*Response, error) {
+func (c *Client) exchange(ctx context.Context, hr *http.Request, body []byte, op string, idempotent bool, classify Classify) (*Response, error) {
 	var wire progress
 	hr = hr.WithContext(httptrace.WithClientTrace(ctx, wire.trace()))
 	hr.Body, hr.GetBody, hr.ContentLength = http.NoBody, nil, 0
@@ -37,8 +47,6 @@ func (c *Client) send(ctx context.Context, hr *http.Request, body []byte, secret
 		hr.Body = io.NopCloser(bytes.NewReader(body))
 		hr.ContentLength = int64(len(body))
 	}
-	c.authorize(hr, secret)
-
 	answer, err := c.opts.RoundTripper.RoundTrip(hr)
 	if err != nil {
 		return nil, c.broken(ctx, op, err, !idempotent && wire.mayHaveTakenEffect(err))
@@ -59,12 +67,12 @@ func (c *Client) send(ctx context.Context, hr *http.Request, body []byte, secret
 		resp.Body = nil
 		return resp, resp.Fault(fault.BadResponse, fmt.Sprintf("the answer is longer than %d bytes", c.opts.BodyCap))
 	}
-	return resp, c.judge(resp, idempotent)
+	return resp, judge(resp, idempotent, classify)
 }
 
 // judge asks the adapter what the answer means and completes its fault.
-func (c *Client) judge(resp *Response, idempotent bool) error {
-	err := c.opts.Classify(resp.Op, resp)
+func judge(resp *Response, idempotent bool, classify Classify) error {
+	err := classify(resp.Op, resp)
 	if err == nil {
 		return nil
 	}

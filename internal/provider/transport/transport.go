@@ -1,8 +1,9 @@
 // Package transport is the only way to a provider: it turns a [Request] value
 // into one HTTP or gRPC call with the provider's key, below its rate limit,
 // behind the circuit breaker, with at most one quick retry, a cap on the body
-// and a time limit, and turns the answer into a [Response] or a fault. It meters
-// every attempt. No key, URL query or body gets into an error or a log line.
+// and a time limit, and turns the answer into a [Response] or a fault. It asks for
+// access tokens where a provider wants one and meters every attempt. No key,
+// token, URL query or body gets into an error or a log line.
 //
 // It imports ratelimit, breaker and fault, and is the only package that uses
 // net/http as a client. It is NOT for retrying over time (Step Functions does
@@ -22,7 +23,10 @@ import (
 // Auth says how a provider's key travels.
 type Auth struct {
 	Kind AuthKind
-	Name string // header or query parameter; unused for Bearer and None
+	Name string // header or parameter; unused for the other kinds
+	// TokenURL is where [AuthClientCredentials] asks for tokens: a path below
+	// the base URL or a whole URL.
+	TokenURL string
 }
 
 // AuthKind is a way to send a key.
@@ -34,6 +38,15 @@ const (
 	AuthHeader AuthKind = "header"
 	AuthBearer AuthKind = "bearer"
 	AuthQuery  AuthKind = "query"
+	// AuthBasic sends the key as the user name, with an empty password.
+	AuthBasic AuthKind = "basic"
+	// AuthParameter sends the key as a field of the JSON object in the body, or
+	// in the query of a request without one.
+	AuthParameter AuthKind = "parameter"
+	// AuthClientCredentials sends a bearer token that is asked for with the
+	// first two fields of the secret, the client's id and secret (OAuth 2, RFC
+	// 6749 section 4.4), and asked for again when it ends or is refused.
+	AuthClientCredentials AuthKind = "client credentials"
 )
 
 // Group is operations that share one documented rate.
@@ -48,9 +61,10 @@ type Group struct {
 type Request struct {
 	Op     string // key of the provider's price table, "find_email"
 	Method string
+	Host   string // key of Options.Hosts; "" for the base URL
 	Path   string // below the base URL, starting with a slash, not escaped
 	Query  url.Values
-	Header http.Header // extra headers, with canonical names
+	Header http.Header // extra headers, with canonical names, over the default Accept and Content-Type
 	Body   any         // marshalled as JSON; nil for none
 	// Idempotent: repeating it has no further effect and no further price, so
 	// one quick retry is allowed after a network error or a 5xx.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/messageai/sluice/internal/money"
@@ -17,8 +18,12 @@ import (
 // (plan page as read in August 2026; the credits are our reading).
 const CreditPrice money.Micro = 19_600
 
-// OpMatch is the operation under which matches are charged, single or bulk.
-const OpMatch = "match"
+// The operations under which calls are charged.
+const (
+	OpMatch        = "match"        // a person, single or in bulk
+	OpOrganization = "organization" // a company, single or in bulk
+	OpCompanies    = "companies"    // a page of the company search
+)
 
 // Options of the simulator. The zero value works.
 type Options struct {
@@ -36,11 +41,14 @@ type Server struct {
 	price   money.Micro
 	mux     *http.ServeMux
 	results market.Results
+
+	mu       sync.Mutex
+	contacts map[string]*contact // by id
 }
 
 // New returns the simulator, which accepts the key.
 func New(m *market.Market, front *upstream.Server, key string, o Options) *Server {
-	s := &Server{market: m, source: m.Source("apollo"), front: front, key: key, credits: o.Credits, price: o.Price, mux: http.NewServeMux()}
+	s := &Server{market: m, source: m.Source("apollo"), front: front, key: key, credits: o.Credits, price: o.Price, mux: http.NewServeMux(), contacts: map[string]*contact{}}
 	if s.credits == 0 {
 		s.credits = 10_000_000
 	}
@@ -50,19 +58,44 @@ func New(m *market.Market, front *upstream.Server, key string, o Options) *Serve
 	s.mux.HandleFunc("POST /api/v1/mixed_people/api_search", s.search)
 	s.mux.HandleFunc("POST /api/v1/people/match", s.match)
 	s.mux.HandleFunc("POST /api/v1/people/bulk_match", s.bulkMatch)
+	s.mux.HandleFunc("GET /api/v1/organizations/enrich", s.organizationEnrich)
+	s.mux.HandleFunc("POST /api/v1/organizations/bulk_enrich", s.organizationsEnrich)
+	s.mux.HandleFunc("POST /api/v1/mixed_companies/search", s.companySearch)
+	s.mux.HandleFunc("POST /api/v1/contacts", s.saveContact)
+	s.mux.HandleFunc("POST /api/v1/emailer_campaigns/{sequence}/add_contact_ids", s.addToSequence)
 	s.mux.HandleFunc("POST /api/v1/usage_stats/api_usage_stats", s.apiUsage)
 	s.mux.HandleFunc("POST /api/v1/usage_stats/credit_usage_stats", s.creditUsage)
 	s.mux.HandleFunc("GET /api/v1/users/api_profile", s.profile)
 	return s
 }
 
+// endpoint is one that has limits of its own.
+type endpoint struct {
+	group string // of the limits
+	name  string // controller and action, as the usage calls it
+}
+
+// endpoints are by the end of their path; all others share the group "other".
+var endpoints = map[string]endpoint{
+	"/mixed_people/api_search":     {"search", `["api/v1/mixed_people", "api_search"]`},
+	"/people/match":                {"match", `["api/v1/people", "match"]`},
+	"/people/bulk_match":           {"bulk", `["api/v1/people", "bulk_match"]`},
+	"/organizations/enrich":        {"organization", `["api/v1/organizations", "enrich"]`},
+	"/organizations/bulk_enrich":   {"organizations", `["api/v1/organizations", "bulk_enrich"]`},
+	"/mixed_companies/search":      {"companies", `["api/v1/mixed_companies", "search"]`},
+	"/contacts":                    {"contacts", `["api/v1/contacts", "create"]`},
+	"/add_contact_ids":             {"sequences", `["api/v1/emailer_campaigns", "add_contact_ids"]`},
+	"/usage_stats/api_usage_stats": {"usage", `["api/v1/usage_stats", "api_usage_stats"]`},
+}
+
 // Quotas are the limits of a paid plan, per endpoint (contract, rate limits).
 func Quotas() map[string][]upstream.Window {
+	enrichment := []upstream.Window{{Rate: 1_000, Per: time.Minute}, {Per: time.Hour}, {Per: 24 * time.Hour}}
+	rest := []upstream.Window{{Rate: 200, Per: time.Minute}, {Rate: 400, Per: time.Hour}, {Per: 24 * time.Hour}}
 	return map[string][]upstream.Window{
 		"search": {{Rate: 200, Per: time.Minute}, {Rate: 6_000, Per: time.Hour}, {Rate: 50_000, Per: 24 * time.Hour}},
-		"match":  {{Rate: 1_000, Per: time.Minute}, {Per: time.Hour}, {Per: 24 * time.Hour}},
-		"bulk":   {{Rate: 1_000, Per: time.Minute}, {Per: time.Hour}, {Per: 24 * time.Hour}},
-		"other":  {{Rate: 200, Per: time.Minute}, {Rate: 400, Per: time.Hour}, {Per: 24 * time.Hour}},
+		"match":  enrichment, "bulk": enrichment, "organization": enrichment, "organizations": enrichment,
+		"companies": rest, "contacts": rest, "sequences": rest, "usage": rest, "other": rest,
 	}
 }
 
@@ -72,13 +105,10 @@ func (s *Server) Group(r *http.Request) string {
 	if r.Header.Get("X-Api-Key") != s.key {
 		return ""
 	}
-	switch {
-	case strings.HasSuffix(r.URL.Path, "/mixed_people/api_search"):
-		return "search"
-	case strings.HasSuffix(r.URL.Path, "/people/match"):
-		return "match"
-	case strings.HasSuffix(r.URL.Path, "/people/bulk_match"):
-		return "bulk"
+	for path, e := range endpoints {
+		if strings.HasSuffix(r.URL.Path, path) {
+			return e.group
+		}
 	}
 	return "other"
 }
@@ -153,14 +183,12 @@ func (s *Server) limitHeaders(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) apiUsage(w http.ResponseWriter, _ *http.Request) {
 	out := map[string]any{}
-	for group, name := range map[string]string{
-		"search": `["api/v1/mixed_people", "api_search"]`, "match": `["api/v1/people", "match"]`, "bulk": `["api/v1/people", "bulk_match"]`,
-	} {
+	for _, e := range endpoints {
 		windows := map[string]any{}
-		for _, u := range s.front.Usage(group) {
+		for _, u := range s.front.Usage(e.group) {
 			windows[windowName(u.Per)] = counter(u.Rate, u.Used, u.Left())
 		}
-		out[name] = windows
+		out[e.name] = windows
 	}
 	reply(w, http.StatusOK, out)
 }
@@ -169,8 +197,22 @@ func counter(limit, consumed, left int) map[string]int {
 	return map[string]int{"limit": limit, "consumed": consumed, "left_over": left}
 }
 
+// used is the number of credits used in the cycle.
+func (s *Server) used() int {
+	return s.front.Charges(OpMatch) + s.front.Charges(OpOrganization) + s.front.Charges(OpCompanies)
+}
+
+// bill takes one credit. What is asked again is charged again.
+func (s *Server) bill(w http.ResponseWriter, op, key string) bool {
+	if err := s.front.Charge(op, key, s.price); err != nil {
+		http.Error(w, "simulator: "+err.Error(), http.StatusInternalServerError)
+		return false
+	}
+	return true
+}
+
 func (s *Server) creditUsage(w http.ResponseWriter, _ *http.Request) {
-	used := s.front.Charges(OpMatch)
+	used := s.used()
 	start := time.Now().UTC()
 	start = time.Date(start.Year(), start.Month(), 1, 0, 0, 0, 0, time.UTC)
 	reply(w, http.StatusOK, map[string]any{

@@ -6,7 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/messageai/sluice/internal/sandbox/market"
@@ -71,7 +71,7 @@ func (s *Server) match(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, matchAnswer{RequestID: id})
 		return
 	}
-	if !s.charge(w, p) {
+	if !s.bill(w, OpMatch, p.ID) {
 		return
 	}
 	reply(w, http.StatusOK, matchAnswer{RequestID: id, Person: s.person(p)})
@@ -112,12 +112,15 @@ func (s *Server) bulkMatch(w http.ResponseWriter, r *http.Request) {
 		}
 		if !unique[p.Person] {
 			unique[p.Person] = true
-			if !s.charge(w, p) {
+			if !s.bill(w, OpMatch, p.ID) {
 				return
 			}
 			out.Credits++
 		}
 		out.Matches = append(out.Matches, s.person(p))
+	}
+	if !nulls {
+		slices.Reverse(out.Matches) // nothing says that they come in the order of the question
 	}
 	out.Unique = len(unique)
 	reply(w, http.StatusOK, out)
@@ -131,22 +134,13 @@ func flagsAllowed(q url.Values) bool {
 // solvent answers for an exhausted balance. What the provider sends is
 // unconfirmed; this is its 422 form.
 func (s *Server) solvent(w http.ResponseWriter, need int) bool {
-	if s.front.Charges(OpMatch)+need <= s.credits {
+	if s.used()+need <= s.credits {
 		return true
 	}
 	reply(w, http.StatusUnprocessableEntity, map[string]string{
 		"status": "failed", "error_code": "INSUFFICIENT_CREDITS", "error_message": "You have insufficient credits for this request.",
 	})
 	return false
-}
-
-// charge takes one credit for a match. A repeated match is charged again.
-func (s *Server) charge(w http.ResponseWriter, p market.Profile) bool {
-	if err := s.front.Charge(OpMatch, p.ID, s.price); err != nil {
-		http.Error(w, "simulator: "+err.Error(), http.StatusInternalServerError)
-		return false
-	}
-	return true
 }
 
 // identify finds the profile that a question means.
@@ -239,39 +233,6 @@ type employment struct {
 	End              *string `json:"end_date"`
 }
 
-type organization struct {
-	ID            string       `json:"id"`
-	Name          string       `json:"name"`
-	Domain        string       `json:"primary_domain"`
-	Website       string       `json:"website_url"`
-	Phone         string       `json:"phone"`
-	Industry      string       `json:"industry"`
-	Keywords      []string     `json:"keywords"`
-	Employees     int          `json:"estimated_num_employees"`
-	Founded       int          `json:"founded_year"`
-	Revenue       *int64       `json:"annual_revenue"`
-	RevenueText   *string      `json:"annual_revenue_printed"`
-	Technologies  []string     `json:"technology_names"`
-	Current       []technology `json:"current_technologies"`
-	Funding       *int64       `json:"total_funding"`
-	FundingStage  *string      `json:"latest_funding_stage"`
-	FundingDate   *string      `json:"latest_funding_round_date"`
-	Growth        *float64     `json:"organization_headcount_six_month_growth"`
-	Description   string       `json:"short_description"`
-	City          string       `json:"city"`
-	State         *string      `json:"state"`
-	Country       string       `json:"country"`
-	StreetAddress string       `json:"street_address"`
-}
-
-type technology struct {
-	UID      string `json:"uid"`
-	Name     string `json:"name"`
-	Category string `json:"category"`
-}
-
-func uid(name string) string { return strings.ReplaceAll(strings.ToLower(name), " ", "_") }
-
 // status is the provider's word for an address.
 func status(p market.Profile) string {
 	switch {
@@ -310,37 +271,6 @@ func (s *Server) person(p market.Profile) *person {
 			ID: p.ID[4:] + "0002", OrganizationID: &id, OrganizationName: m.CompanyName(t.Former), Title: m.Title(t.OldTitle).Text,
 			Start: p.Since.AddDate(-3, 0, 0).Format("2006-01-02"), End: &end,
 		})
-	}
-	return out
-}
-
-func (s *Server) organization(c int) organization {
-	m := s.market
-	truth := m.Company(c)
-	country := m.Country(truth.Country)
-	city := country.Cities[truth.City]
-	out := organization{
-		ID: s.source.OrganizationID(c), Name: s.source.CompanyName(c), Domain: truth.Domain, Website: "http://www." + truth.Domain, Phone: truth.Phone,
-		Industry: s.source.Label(c), Keywords: m.Keywords(truth), Employees: s.source.Employees(c), Founded: truth.Founded,
-		Technologies: truth.Technologies, Description: m.Description(truth),
-		City: city.Name, State: text(city.State), Country: country.Name, StreetAddress: truth.Street,
-	}
-	for _, t := range truth.Technologies {
-		out.Current = append(out.Current, technology{UID: uid(t), Name: t, Category: "Other"})
-	}
-	if n := s.source.Revenue(truth); n > 0 {
-		printed := strconv.FormatFloat(float64(n)/1e6, 'f', -1, 64) + "M"
-		out.Revenue, out.RevenueText = &n, &printed
-	}
-	if truth.FundingStage != "" {
-		out.Funding, out.FundingStage, out.FundingDate = &truth.FundingUSD, &truth.FundingStage, text(truth.FundedAt.Format("2006-01-02T15:04:05.000-07:00"))
-	}
-	if truth.Employees > 20 {
-		growth := 0.04
-		if truth.Hiring {
-			growth = 0.27
-		}
-		out.Growth = &growth
 	}
 	return out
 }

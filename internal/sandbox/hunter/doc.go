@@ -1,5 +1,5 @@
-// Package hunter simulates Hunter's API v2 (https://api.hunter.io/v2): e-mail
-// finder, e-mail verifier and account, on the wire format of
+// Package hunter simulates Hunter's API v2 (https://api.hunter.io/v2): domain
+// search, e-mail finder, e-mail verifier and account, on the wire format of
 // vendor documentation as read in 2026-11. It imports market, upstream and money; it
 // is not an adapter and knows nothing of internal/provider.
 //

@@ -113,13 +113,16 @@ func (s *Server) person(c int, first, last string) (int, market.Profile) {
 // address is the address that Hunter would give: one it has seen, else what
 // the pattern says, right or wrong.
 func (s *Server) address(p market.Profile, c int, first, last string) string {
-	if p.Person%5 < 2 { // seen on a page
+	if seen(p.Person) {
 		if e := s.market.Email(p.Person); e != "" && p.Truth.Company == c {
 			return e
 		}
 	}
 	return s.market.Guess(first, last, c)
 }
+
+// seen reports whether the person's address stands on a page that Hunter has read.
+func seen(person int) bool { return person%5 < 2 }
 
 // claimed is the answer for somebody who asked Hunter to stop.
 func claimed(w http.ResponseWriter) {

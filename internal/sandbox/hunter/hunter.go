@@ -20,6 +20,7 @@ const CreditPrice money.Micro = 24_500
 const (
 	OpFind   = "find_email"
 	OpVerify = "verify_email"
+	OpSearch = "search_domain" // a charge is one credit, for one to ten addresses
 )
 
 // Options of the simulator. The zero value works.
@@ -27,6 +28,7 @@ type Options struct {
 	Credits int         // of the billing period; zero: ten million
 	Price   money.Micro // of one credit; zero: [CreditPrice]
 	Prompt  bool        // checks are done when they are asked for: no 202 and 222
+	Free    bool        // the free plan: no domain search for more than ten addresses
 }
 
 // Server is the simulator. Make one with [New].
@@ -38,6 +40,7 @@ type Server struct {
 	credits int
 	price   money.Micro
 	prompt  bool
+	free    bool
 	mux     *http.ServeMux
 
 	mu    sync.Mutex
@@ -47,7 +50,7 @@ type Server struct {
 // New returns the simulator, which accepts the key.
 func New(m *market.Market, front *upstream.Server, key string, o Options) *Server {
 	s := &Server{
-		market: m, source: m.Source("hunter"), front: front, key: key, credits: o.Credits, price: o.Price, prompt: o.Prompt,
+		market: m, source: m.Source("hunter"), front: front, key: key, credits: o.Credits, price: o.Price, prompt: o.Prompt, free: o.Free,
 		mux: http.NewServeMux(), asked: map[string]int{},
 	}
 	if s.credits == 0 {
@@ -56,6 +59,7 @@ func New(m *market.Market, front *upstream.Server, key string, o Options) *Serve
 	if s.price == 0 {
 		s.price = CreditPrice
 	}
+	s.mux.HandleFunc("GET /v2/domain-search", s.search)
 	s.mux.HandleFunc("GET /v2/email-finder", s.find)
 	s.mux.HandleFunc("GET /v2/email-verifier", s.verify)
 	s.mux.HandleFunc("GET /v2/account", s.account)
@@ -75,7 +79,7 @@ func (s *Server) Group(r *http.Request) string {
 	switch {
 	case s.keyOf(r) != s.key:
 		return ""
-	case strings.HasSuffix(r.URL.Path, "/email-finder"):
+	case strings.HasSuffix(r.URL.Path, "/email-finder"), strings.HasSuffix(r.URL.Path, "/domain-search"):
 		return "search"
 	case strings.HasSuffix(r.URL.Path, "/email-verifier"):
 		return "verify"
@@ -120,7 +124,7 @@ func (s *Server) Failed(w http.ResponseWriter, _ *http.Request, status int) {
 
 // used is the number of credits used in the period.
 func (s *Server) used() float64 {
-	return float64(s.front.Charges(OpFind)) + float64(s.front.Charges(OpVerify))/2
+	return float64(s.front.Charges(OpFind)) + float64(s.front.Charges(OpSearch)) + float64(s.front.Charges(OpVerify))/2
 }
 
 // solvent answers for an exhausted plan: 429, which is not the rate limit.
@@ -154,7 +158,7 @@ func period() string { return time.Now().UTC().Format("2006-01") }
 func (s *Server) account(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now().UTC()
 	reset := time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC)
-	searches, checks := s.front.Charges(OpFind), s.front.Charges(OpVerify)
+	searches, checks := s.front.Charges(OpFind)+s.front.Charges(OpSearch), s.front.Charges(OpVerify)
 	type meter struct {
 		Used      float64 `json:"used"`
 		Available int     `json:"available"`

@@ -72,6 +72,14 @@ const (
 	fSourceOrder
 	fSourceRevenue
 	fSourcePattern
+	fPersonPhone
+	fPersonPhoneType
+	fSourcePhone
+	fSourceWrongPhone
+	fSourceTech
+	fSourceTechExtra
+	fCompanyIntent
+	fSourceIntent
 )
 
 // mix is a bijective scrambler of 64 bits (the finalizer of splitmix64).

@@ -13,15 +13,24 @@ import (
 type Source struct {
 	Name string
 	// Shares, 0..1.
-	Covers        float64 // people (or places) that it knows
-	MissedMoves   float64 // people who left and are still filed under the old employer
-	OldTitles     float64 // people filed under an earlier post
-	Twins         float64 // people (or places) that have a second profile
-	WrongSizes    float64 // companies with a wrong head count
-	WrongIndustry float64 // companies filed under a wrong industry
-	Verified      float64 // people whose address it has and calls verified
-	Guessed       float64 // people whose address it has only guessed
-	WrongVerified float64 // verified addresses that nobody has
+	Covers          float64 // people (or places) that it knows
+	MissedMoves     float64 // people who left and are still filed under the old employer
+	OldTitles       float64 // people filed under an earlier post
+	Twins           float64 // people (or places) that have a second profile
+	WrongSizes      float64 // companies with a wrong head count
+	WrongIndustry   float64 // companies filed under a wrong industry
+	Verified        float64 // people whose address it has and calls verified
+	Guessed         float64 // people whose address it has only guessed
+	WrongVerified   float64 // verified addresses that nobody has
+	Phones          float64 // people whose direct number it has
+	WrongPhones     float64 // direct numbers that are somebody else's
+	TechnologyShare float64 // software in use that it has noticed
+	Intent          float64 // companies about to buy that it has noticed
+	// Regions and Large scale Verified and Phones where the source is stronger
+	// or weaker: by region of the employer, and for employers of more than 500.
+	// No entry, and zero, stand for 1.
+	Regions map[string]float64
+	Large   float64
 
 	market *Market
 	key    uint64
@@ -36,6 +45,20 @@ func sources() []*Source {
 		},
 		{Name: "hunter", Covers: 0.72, MissedMoves: 0.7, OldTitles: 0.1, WrongSizes: 0.2, WrongIndustry: 0.1},
 		{Name: "googleplaces", Covers: 0.74, Twins: 0.07},
+		{
+			Name: "zoominfo", Covers: 0.82, MissedMoves: 0.4, OldTitles: 0.05, WrongSizes: 0.08, WrongIndustry: 0.04,
+			Verified: 0.62, Guessed: 0.06, WrongVerified: 0.02, Phones: 0.45, WrongPhones: 0.08, TechnologyShare: 0.8, Intent: 0.7,
+			Regions: map[string]float64{"Western Europe": 0.35, "Northern Europe": 0.3, "Asia": 0.3, "Oceania": 0.6, "South America": 0.3}, Large: 1.35,
+		},
+		{
+			Name: "lusha", Covers: 0.7, MissedMoves: 0.45, OldTitles: 0.06, WrongSizes: 0.15, WrongIndustry: 0.08,
+			Verified: 0.4, Guessed: 0.04, WrongVerified: 0.03, Phones: 0.3, WrongPhones: 0.06, TechnologyShare: 0.4,
+			Regions: map[string]float64{"Western Europe": 1.7, "Northern Europe": 1.7}, Large: 0.7,
+		},
+		{
+			Name: "clearbit", Covers: 0.6, MissedMoves: 0.6, OldTitles: 0.12, WrongSizes: 0.1, WrongIndustry: 0.05, TechnologyShare: 0.6,
+			Verified: 0.5, Guessed: 0.1, WrongVerified: 0.05,
+		},
 	}
 }
 
@@ -222,7 +245,7 @@ func (s *Source) Card(person, n int) Card {
 			out.First, out.Last = plain(out.First), plain(out.Last)
 		}
 	}
-	out.HasEmail = s.unit(fSourceEmail, person, 0) < s.Verified+s.Guessed
+	out.HasEmail = s.unit(fSourceEmail, person, 0) < s.verified(f.Company)+s.Guessed
 	if s.unit(fSourceHasEmail, person, n) < 0.03 {
 		out.HasEmail = !out.HasEmail
 	}
@@ -261,10 +284,11 @@ func (s *Source) Profile(person, n int) Profile {
 func (s *Source) email(person, n, company int, truth Person) (email string, verified bool) {
 	m := s.market
 	u := s.unit(fSourceEmail, person, 0) // both profiles lead to the same address
-	if truth.OptOut || u >= s.Verified+s.Guessed {
+	sure := s.verified(company)
+	if truth.OptOut || u >= sure+s.Guessed {
 		return "", false
 	}
-	if u >= s.Verified {
+	if u >= sure {
 		return m.Guess(truth.First, truth.Last, company), false
 	}
 	switch {

@@ -1,16 +1,18 @@
-package enrich
+package waterfall
 
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/messageai/sluice/internal/domain"
 )
 
-// shareOrigin says once what most fields' provenance says each: an answer then
+// ShareOrigin says once what most fields' provenance says each: an answer then
 // takes one write unit instead of two.
-func (a *answer) shareOrigin() {
+func (a *Answer) ShareOrigin() {
 	if a.Prospect == nil || len(a.Prospect.Provenance) == 0 {
 		return
 	}
@@ -28,10 +30,12 @@ func (a *answer) shareOrigin() {
 	a.Prospect, a.Origin = &p, &most
 }
 
-// merge adds what a provider said about a person to the row. A provider that
-// was asked for the person knows them better than the search that listed them,
-// so its values win; what it does not know stays.
-func merge(row *domain.Row, from string, a answer) {
+// merge adds what a provider said about a prospect to the row. A provider that
+// was asked for it knows it better than the search that listed it, so its
+// values win over those. Among providers that were asked the first to have a
+// value keeps it: one that says the same confirms it, one that says something else
+// is noted. What it does not know stays.
+func merge(row *domain.Row, from string, a Answer) {
 	if !a.Found || a.Prospect == nil {
 		return
 	}
@@ -47,21 +51,19 @@ func merge(row *domain.Row, from string, a answer) {
 	if p.Provenance == nil {
 		p.Provenance = map[string]domain.Provenance{}
 	}
-	m := merger{p: p, got: got, origin: domain.Provenance{Source: from, FetchedAt: got.SeenAt}}
+	m := merger{row: row, p: p, got: got, origin: domain.Provenance{Source: from, FetchedAt: got.SeenAt}}
 	if a.Origin != nil {
 		m.origin = *a.Origin
 	}
 	m.person()
 	m.company()
-	if got.Contact.Email != "" {
-		p.Contact.Email, p.Contact.EmailStatus = got.Contact.Email, got.Contact.EmailStatus
-		m.note("contact.email")
-	}
+	m.email()
 	m.text("contact.phone", &p.Contact.Phone, got.Contact.Phone)
 	p.Signals = mergeSignals(p.Signals, got.Signals)
 }
 
 type merger struct {
+	row    *domain.Row
 	p      *domain.Prospect
 	got    domain.Prospect
 	origin domain.Provenance // of fields that name none
@@ -76,9 +78,49 @@ func (m merger) note(field string) {
 }
 
 func (m merger) text(field string, to *string, value string) {
-	if value != "" {
+	if value != "" && m.take(field, *to, value) {
 		*to = value
 		m.note(field)
+	}
+}
+
+// take reports whether a value replaces the one that is there, and notes what
+// the two say about each other.
+func (m merger) take(field, have, value string) bool {
+	if have == "" {
+		return true
+	}
+	holder := m.p.Provenance[field].Source
+	switch same := strings.EqualFold(have, value); {
+	case holder == m.origin.Source:
+		return true
+	case same:
+		m.row.Confirm(field, m.origin.Source)
+		return false
+	case m.searched(holder):
+		return true
+	default:
+		m.row.Others = append(m.row.Others, domain.Other{Field: field, Value: value, Source: m.origin.Source, Why: "differs from what " + holder + " says"})
+		return false
+	}
+}
+
+// searched reports whether a source has only listed the prospect so far, or is
+// not known.
+func (m merger) searched(source string) bool {
+	return !slices.ContainsFunc(m.row.Calls, func(c domain.Call) bool { return c.Provider == source && c.Outcome == domain.CallFound })
+}
+
+// email takes an address over. One that a verifier refused does not come back.
+func (m merger) email() {
+	c, got := &m.p.Contact, m.got.Contact
+	if got.Email == "" || refused(m.row, got.Email) || !m.take("contact.email", c.Email, got.Email) {
+		return
+	}
+	c.Email, c.EmailStatus = got.Email, got.EmailStatus
+	m.note("contact.email")
+	if got.EmailStatus == domain.EmailInvalid {
+		refuse(m.row, m.origin.Source+": it would bounce")
 	}
 }
 
@@ -107,22 +149,34 @@ func (m merger) company() {
 	m.text("company.phone", &to.Phone, from.Phone)
 	m.text("company.fundingStage", &to.FundingStage, from.FundingStage)
 	m.text("company.description", &to.Description, from.Description)
-	if from.Employees > 0 {
+	if from.Employees > 0 && m.take("company.employees", number(to.Employees), number(from.Employees)) {
 		to.Employees = from.Employees
 		m.note("company.employees")
 	}
-	if from.RevenueUSD > 0 {
+	if from.RevenueUSD > 0 && m.take("company.revenueUsd", number(to.RevenueUSD), number(from.RevenueUSD)) {
 		to.RevenueUSD = from.RevenueUSD
 		m.note("company.revenueUsd")
 	}
-	if from.Founded > 0 {
+	if from.Founded > 0 && m.take("company.founded", number(to.Founded), number(from.Founded)) {
 		to.Founded = from.Founded
 		m.note("company.founded")
 	}
-	if len(from.Technologies) > 0 {
-		to.Technologies = from.Technologies
+	if len(from.Technologies) > 0 { // lists complete each other
+		for _, t := range from.Technologies {
+			if !slices.ContainsFunc(to.Technologies, func(have string) bool { return strings.EqualFold(have, t) }) {
+				to.Technologies = append(slices.Clip(to.Technologies), t)
+			}
+		}
 		m.note("company.technologies")
 	}
+}
+
+// number is a count as text; "" for an unknown one.
+func number[T int | int64](n T) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(n), 10)
 }
 
 // mergeSignals adds signals that are not known yet: same kind, source and day.

@@ -1,0 +1,226 @@
+package practice_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/messageai/sluice/internal/api"
+	"github.com/messageai/sluice/internal/practice"
+	"github.com/messageai/sluice/internal/sandbox/upstream"
+)
+
+const enrichment = "/api/v1/enrichment/"
+
+// settledWorld is a world with a campaign that has ended, and its prospects.
+func settledWorld(t *testing.T, n int, latency ...time.Duration) (*practice.World, []api.ProspectSummary) {
+	t.Helper()
+	w := open(t, practice.Options{Seed: 11, People: 3000, Latency: slices.Max(append(latency, 0)), Enrichers: []string{"apollo", "hunter", "clearbit", "zerobounce"}})
+	w.Start()
+	no := false
+	c := start(t, w, api.CampaignOptions{MaxProspects: n, AutoEnrich: &no, AutoConvert: &no, CapUSD: new(5.0)})
+	wait(t, w, c.CampaignID)
+	page := must[api.ProspectPage](t, w, "GET", campaigns+"/"+c.CampaignID+"/prospects?limit=200", nil)
+	if len(page.Prospects) == 0 {
+		t.Fatal("no prospects")
+	}
+	return w, page.Prospects
+}
+
+func bill(w *practice.World) (total int64) {
+	for _, b := range w.Sandbox.Bills() {
+		total += int64(b.Total)
+	}
+	return total
+}
+
+func TestOneProspectIsEnrichedOnDemand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, prospects := settledWorld(t, 40)
+		request := api.EnrichmentRequest{Providers: []string{"apollo", "hunter", "lusha"}, ValidateEmail: true}
+		found, spent := 0, int64(0)
+		before := bill(w)
+		for _, p := range prospects {
+			got := must[api.Enrichment](t, w, "POST", enrichment+"prospects/"+p.ID, request)
+			spent += int64(got.Cost)
+			named := map[string]bool{}
+			for _, m := range got.Missing {
+				named[m.Provider] = true
+			}
+			for _, name := range request.Providers {
+				if _, has := got.EnrichmentData[name]; !has && !named[name] {
+					t.Errorf("%s brought nothing and is not named: %+v", name, got)
+				}
+			}
+			if !named["lusha"] {
+				t.Errorf("lusha has no key and is not named: %+v", got.Missing)
+			}
+			hunter := got.EnrichmentData["hunter"]
+			if hunter.Email != "" && hunter.Score != nil && got.EnrichmentData["apollo"].Company != nil {
+				found++
+			}
+			again := must[api.Enrichment](t, w, "POST", enrichment+"prospects/"+p.ID, request)
+			if again.Cost != 0 || again.EnrichmentData["hunter"].Email != hunter.Email {
+				t.Errorf("asked again: %+v after %+v", again, got)
+			}
+		}
+		if found == 0 {
+			t.Error("nobody was found")
+		}
+		if charged := bill(w) - before; charged != spent || spent == 0 {
+			t.Errorf("charged %d, answered %d", charged, spent)
+		}
+		b := must[map[string]any](t, w, "GET", "/api/v1/team/budget", nil)
+		if b["reservedMicroUsd"] != 0.0 {
+			t.Errorf("money is still reserved: %v", b)
+		}
+	})
+}
+
+func TestAnOutageIsNamedAndTheRestAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, prospects := settledWorld(t, 10)
+		w.Sandbox.Faults("hunter").Set(upstream.Faults{Outage: true})
+		got := must[api.Enrichment](t, w, "POST", enrichment+"prospects/"+prospects[0].ID, api.EnrichmentRequest{Providers: []string{"apollo", "hunter"}})
+		_, answered := got.EnrichmentData["apollo"]
+		named := false
+		for _, m := range got.Missing {
+			named = named || m.Provider == "hunter" && m.Reason != ""
+		}
+		if !answered || !named || got.Cost == 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestABatchGoesThroughTheQueues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, prospects := settledWorld(t, 300)
+		var ids []string
+		for _, p := range prospects {
+			ids = append(ids, p.ID)
+		}
+		// A cap that does not suffice: it is kept, and the job ends.
+		small := must[api.BatchJob](t, w, "POST", enrichment+"batch", api.BatchRequest{ProspectIDs: ids, Providers: []string{"apollo"}, CapUSD: new(0.2)})
+		for range 1000 {
+			time.Sleep(5 * time.Second)
+			if small = must[api.BatchJob](t, w, "GET", enrichment+"batch/"+small.JobID, nil); small.Status != "processing" {
+				break
+			}
+		}
+		if small.Status != "completed" || small.CostMicroUSD > 200_000 || small.CostMicroUSD == 0 || small.Enriched == 0 {
+			t.Errorf("with a small cap: %+v", small)
+		}
+		before := bill(w)
+		job := must[api.BatchJob](t, w, "POST", enrichment+"batch", api.BatchRequest{ProspectIDs: append(ids, "p_nobody"), Providers: []string{"apollo", "hunter"}, ValidateEmail: true})
+		if job.Status != "processing" || job.TotalProspects != len(ids) || job.CapMicroUSD != job.WorstCaseMicroUSD || len(job.Refused) != 1 {
+			t.Errorf("%+v", job)
+		}
+		for range 1000 {
+			time.Sleep(5 * time.Second)
+			if job = must[api.BatchJob](t, w, "GET", enrichment+"batch/"+job.JobID, nil); job.Status != "processing" {
+				break
+			}
+		}
+		if charged := bill(w) - before; job.Status != "completed" || job.Done != len(ids) || job.Enriched == 0 || int64(job.CostMicroUSD) != charged || charged == 0 {
+			t.Errorf("charged %d: %+v", charged, job)
+		}
+		page := must[api.BatchPage](t, w, "GET", enrichment+"batch/"+job.JobID+"/prospects", nil)
+		if len(page.Prospects) != len(ids) {
+			t.Errorf("%d of %d prospects", len(page.Prospects), len(ids))
+		}
+	})
+}
+
+func TestABatchStartsOnceForItsKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, prospects := settledWorld(t, 10)
+		body, err := json.Marshal(api.BatchRequest{ProspectIDs: []string{prospects[0].ID}, Providers: []string{"hunter"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := map[string]bool{}
+		for range 3 {
+			code, answer := callWithKey(t, w, enrichment+"batch", string(body), "once")
+			var job api.BatchJob
+			if err := json.Unmarshal(answer, &job); err != nil || code != http.StatusAccepted {
+				t.Fatalf("%d %s", code, answer)
+			}
+			ids[job.JobID] = true
+		}
+		if len(ids) != 1 {
+			t.Errorf("%d jobs were started", len(ids))
+		}
+	})
+}
+
+func TestABreakerIsOpenedAndClosedByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, prospects := settledWorld(t, 10)
+		at := "/api/v1/health/providers/apollo"
+		opened := must[api.ProviderHealth](t, w, "PUT", at+"/breaker", api.BreakerChange{State: "open", Reason: "maintenance"})
+		if opened.Breaker.State != "open" || !opened.Breaker.Manual || opened.Breaker.By != "practice" || opened.Breaker.Reason != "maintenance" {
+			t.Errorf("%+v", opened.Breaker)
+		}
+		time.Sleep(10 * time.Second)
+		ask := func() api.Enrichment {
+			return must[api.Enrichment](t, w, "POST", enrichment+"prospects/"+prospects[0].ID, api.EnrichmentRequest{Providers: []string{"apollo"}})
+		}
+		if got := ask(); len(got.EnrichmentData) != 0 || len(got.Missing) != 1 || got.Cost != 0 {
+			t.Errorf("open: %+v", got)
+		}
+		must[api.ProviderHealth](t, w, "PUT", at+"/breaker", api.BreakerChange{State: "closed", Reason: "it is over"})
+		time.Sleep(10 * time.Second)
+		ask()
+		time.Sleep(2 * time.Minute)
+		must[api.ProviderHealth](t, w, "GET", at, nil) // the worker hands over what it counted
+		if h := must[api.ProviderHealth](t, w, "GET", at, nil); h.Hour.Calls == 0 || h.Hour.ErrorShare != 0 || h.Breaker.State != "closed" || h.Trend != "unknown" {
+			t.Errorf("%+v", h)
+		}
+	})
+}
+
+// callWithKey posts with an Idempotency-Key.
+func callWithKey(t *testing.T, w *practice.World, path, body, key string) (int, []byte) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+practice.Key)
+	r.Header.Set("Idempotency-Key", key)
+	rec := httptest.NewRecorder()
+	w.API().ServeHTTP(rec, r)
+	return rec.Code, rec.Body.Bytes()
+}
+
+// A list and a person ask about the same prospects at the same moment: each of
+// them is bought once.
+func TestNobodyIsBoughtTwiceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, prospects := settledWorld(t, 30, 3*time.Second)
+		var ids []string
+		for _, p := range prospects {
+			ids = append(ids, p.ID)
+		}
+		before := w.Sandbox.Bills()["apollo"]
+		job := must[api.BatchJob](t, w, "POST", enrichment+"batch", api.BatchRequest{ProspectIDs: ids, Providers: []string{"apollo"}})
+		var all sync.WaitGroup
+		for _, id := range ids {
+			all.Go(func() {
+				call(t, w, "POST", enrichment+"prospects/"+id, practice.Key, api.EnrichmentRequest{Providers: []string{"apollo"}})
+			})
+		}
+		all.Wait()
+		for job.Status = "processing"; job.Status == "processing"; job = must[api.BatchJob](t, w, "GET", enrichment+"batch/"+job.JobID, nil) {
+			time.Sleep(5 * time.Second)
+		}
+		after := w.Sandbox.Bills()["apollo"]
+		if after.Repeated > before.Repeated || after.Total == before.Total {
+			t.Errorf("%d of the calls were charged twice, %v in all", after.Repeated-before.Repeated, after.Total-before.Total)
+		}
+	})
+}

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/fault"
+)
+
+// JobCampaign stands for the campaign of enrichment jobs: their runs belong to none.
+const JobCampaign = "enrichment"
+
+// Job is a list that is enriched at once, outside of a campaign. Its money and
+// its work are in the ledger as those of a run with its id.
+type Job struct {
+	ID        string    `json:"id"`
+	Team      string    `json:"team"`
+	Providers []string  `json:"providers"`
+	Chunks    []JobPart `json:"chunks"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// JobPart is one chunk of a job.
+type JobPart struct {
+	Name  string `json:"name"`
+	Rows  int    `json:"rows"`
+	Doc   string `json:"doc"`             // where its rows are at first
+	Asked bool   `json:"asked,omitempty"` // else there is nothing to ask
+}
+
+// JobStep is what one turn of a job's chunk ends with.
+type JobStep struct {
+	Doc      string `json:"doc"`
+	Next     string `json:"next"` // who is asked next; "" at the end
+	Enriched int    `json:"enriched,omitempty"`
+	Failure  string `json:"failure,omitempty"` // why the chunk ended early
+}
+
+// PutJob records a job; repeating it changes nothing.
+func (s *Store) PutJob(ctx context.Context, j Job) error {
+	doc, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("store.put_job: %w", err)
+	}
+	err = s.put(ctx, s.opts.Ledger, spendPK(j.ID), "JOB", map[string]string{"doc": string(doc)}, notExists)
+	if _, lost := conditionFailed(err); lost {
+		err = nil
+	}
+	return failure("store.put_job", err)
+}
+
+// Job reads a team's job, how its finished chunks ended, and what it has spent:
+// one Query.
+func (s *Store) Job(ctx context.Context, team, id string) (j Job, ends map[string]JobStep, spend Spend, err error) {
+	ends = map[string]JobStep{}
+	err = s.query(ctx, s.opts.Ledger, spendPK(id), "", func(it item) error {
+		sk := textOf(it, "sk")
+		if name, ok := strings.CutPrefix(sk, "CHUNK#"); ok {
+			for _, answer := range answersOf(it) {
+				var step JobStep
+				if err := json.Unmarshal(answer, &step); err != nil {
+					return err
+				}
+				if step.Next == "" {
+					ends[name] = step
+				}
+			}
+		}
+		switch sk {
+		case "SPEND":
+			spend = spendOf(it)
+		case "JOB":
+			return json.Unmarshal([]byte(textOf(it, "doc")), &j)
+		}
+		return nil
+	})
+	if err == nil && (j.ID == "" || j.Team != team) {
+		err = fault.New(fault.NotFound, "store.job", "no enrichment job has this id in your team")
+	}
+	return j, ends, spend, failure("store.job", err)
+}
+
+// JobRef names a chunk of a job.
+func JobRef(team, id, chunk string) domain.Ref {
+	return domain.Ref{Team: team, Campaign: JobCampaign, Run: id, Chunk: chunk}
+}
