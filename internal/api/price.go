@@ -82,7 +82,7 @@ type Price struct {
 
 // enrichedShare is about the part of the prospects that is not rejected before
 // anything is bought about it.
-const enrichedShare = 0.6
+const enrichedShare = 0.8
 
 // icpTexts is about how many texts the calibration of an ICP embeds.
 const icpTexts = 1000

@@ -83,7 +83,12 @@ func validated(row *domain.Row, call domain.Call) bool {
 // as much as the wider one that contains it.
 const (
 	weight       = 20
-	priorHitRate = 0.5
+	// What a provider brings of which nothing is known yet: to most questions some
+	// answer, which is charged; a value that validates less often, and least often
+	// about those whom others did not know.
+	priorFound = 0.65
+	priorFirst = 0.5
+	priorLater = 0.25
 )
 
 // estimate is what asking a provider is expected to bring and to cost.
@@ -103,7 +108,10 @@ func (s Stats) estimate(d provider.Definition, field domain.Field, keys []string
 			break
 		}
 	}
-	e := estimate{hit: priorHitRate, found: priorHitRate, cost: price * priorHitRate}
+	e := estimate{hit: priorLater, found: priorFound, cost: price * priorFound}
+	if first {
+		e.hit = priorFirst
+	}
 	for _, key := range slices.Backward(keys) {
 		c := s.Known[statsKey(field, d.Name, key)]
 		t := c.Later
