@@ -35,7 +35,9 @@ var elsewhere = map[string]string{
 func TestTheBehaviourSuiteCoversWhatTheProductCanCall(t *testing.T) {
 	t.Parallel()
 	product, cases := newUses(), newUses()
-	product.read(t, "../../../internal", func(name string) bool { return strings.HasPrefix(name, "localaws/") || strings.HasPrefix(name, "tools/") })
+	product.read(t, "../../../internal", func(name string) bool {
+		return strings.HasPrefix(name, "localaws/") || strings.HasPrefix(name, "tools/")
+	})
 	product.read(t, "../../../cmd", nil)
 	product.read(t, "../../../functions", nil)
 	cases.read(t, "../parity", nil)
