@@ -333,7 +333,7 @@ func (s *Service) runBatchGet(frame *request, names []string, tables map[string]
 		b := tables[name]
 		items := []item{}
 		for _, g := range b.gets {
-			found, err := s.find(g.t, g.key)
+			found, err := s.find(g.t, g.key, b.consistent)
 			if err != nil {
 				return nil, err
 			}

@@ -84,7 +84,7 @@ func (s *Service) rlock(t *table) error {
 	return nil
 }
 
-// settle shows index changes that are due and deletes items whose time to live
+// settle shows changes of indexes and replicas that are due and deletes items whose time to live
 // passed longer than the lag ago. The table is locked. Deletions by time to
 // live are free on AWS.
 func (s *Service) settle(t *table) error {
@@ -92,6 +92,7 @@ func (s *Service) settle(t *table) error {
 	if now.UnixNano() < t.wake.Load() {
 		return nil
 	}
+	t.showArrivals(now)
 	t.showPending(now)
 	var expired []change
 	t.expiry.ascend(position{depth: 1}, func(e *record) bool {
@@ -111,6 +112,9 @@ func (s *Service) settle(t *table) error {
 	t.wake.Store(math.MaxInt64)
 	if len(t.pending) > 0 {
 		t.wakeBy(t.pending[0].due)
+	}
+	if len(t.arrivals) > 0 {
+		t.wakeBy(t.arrivals[0].due)
 	}
 	t.expiry.ascend(position{depth: 1}, func(e *record) bool {
 		t.wakeBy(t.removalOf(e))

@@ -268,6 +268,17 @@ func (rd *reading) bindStart() error {
 
 // read collects one page.
 func (s *Service) read(rd *reading) (*page, error) {
+	t, err := s.view(rd.t, rd.consistent, rd.keyRange.start.part, "")
+	if err != nil {
+		return nil, err
+	}
+	if t != rd.t {
+		late := *rd
+		if late.t = t; rd.ix != nil {
+			late.ix = t.index(rd.ix.name)
+		}
+		rd = &late
+	}
 	if err := s.rlock(rd.t); err != nil {
 		return nil, err
 	}

@@ -94,7 +94,11 @@ func (s *Service) replay(past []json.RawMessage) error {
 		}
 	}
 	for _, t := range s.tables {
-		t.showPending(now.Add(t.delay)) // a restart takes longer than an index lags
+		t.showPending(now.Add(t.delay)) // a restart takes longer than an index or a replica lags
+		if r := t.replica; r != nil {
+			r.showArrivals(now.Add(r.behind))
+			r.showPending(now.Add(r.behind + r.delay))
+		}
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (s *Service) getItem(call *wire.Call) (any, error) {
 	if err := g.bind(); err != nil {
 		return nil, err
 	}
-	found, err := s.find(g.t, g.key)
+	found, err := s.find(g.t, g.key, r.consistent)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,11 @@ func (s *Service) getItem(call *wire.Call) (any, error) {
 }
 
 // find reads one record.
-func (s *Service) find(t *table, key *record) (*record, error) {
+func (s *Service) find(t *table, key *record, consistent bool) (*record, error) {
+	t, err := s.view(t, consistent, key.part, key.sort)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.rlock(t); err != nil {
 		return nil, err
 	}

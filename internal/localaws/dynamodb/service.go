@@ -41,6 +41,12 @@ type Dials struct {
 	// IndexDelay is how long after a write the global secondary indexes show
 	// it. Zero means at once.
 	IndexDelay time.Duration
+	// StaleReads is how far a read that is not strongly consistent may be behind,
+	// of tables as of indexes: about every other one is, by all of it. Zero means
+	// that none is. Tables take twice the memory.
+	StaleReads time.Duration
+	// Seed decides which reads are stale.
+	Seed uint64
 	// PartitionReads and PartitionWrites are the capacity units that each
 	// partition key value of a table or global index serves per second (on AWS
 	// 3,000 and 1,000); what exceeds them is throttled. Scans are not. Zero

@@ -37,6 +37,8 @@ type table struct {
 	indexes []*index
 	lag     time.Duration // Options.TTLLag
 	delay   time.Duration // Options.IndexDelay
+	replica *table        // what a stale read sees; nil unless Options.StaleReads
+	behind  time.Duration // of a replica
 
 	mu      sync.RWMutex
 	deleted bool
@@ -45,8 +47,10 @@ type table struct {
 	pending []pendingEntry       // index changes that are not visible yet, by due
 	held    map[itemKey]struct{} // items that a transaction is working on
 
+	arrivals []arrival // of a replica: writes that it does not show yet, by due
+
 	// wake is the first moment, in Unix nanoseconds, at which an item may
-	// expire or a pending change is due.
+	// expire or a pending change or an arrival is due.
 	wake atomic.Int64
 }
 
@@ -79,6 +83,9 @@ func newTable(def definition, opts Options) *table {
 			ix.projects = slices.Compact(ix.projects)
 		}
 		t.indexes = append(t.indexes, ix)
+	}
+	if opts.StaleReads > 0 {
+		t.replica = newReplica(def, opts)
 	}
 	return t
 }
@@ -289,6 +296,9 @@ func (c change) apply(now time.Time) {
 			continue
 		}
 		ic.apply()
+	}
+	if t.replica != nil {
+		t.replica.send(c, now)
 	}
 }
 

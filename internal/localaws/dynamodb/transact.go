@@ -289,7 +289,7 @@ func (s *Service) repeated(tx *transaction, writes []*write) (any, error) {
 		if err := w.bind(); err != nil {
 			return nil, err
 		}
-		found, err := s.find(w.t, w.to)
+		found, err := s.find(w.t, w.to, true)
 		if err != nil {
 			return nil, err
 		}

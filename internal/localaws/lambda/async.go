@@ -26,6 +26,7 @@ const (
 type asyncEvent struct {
 	Function string          `json:"function"`
 	Payload  json.RawMessage `json:"payload,omitempty"`
+	Accepted time.Time       `json:"accepted"` // its age goes on while no process works on it
 }
 
 // asyncRecord is the journal's record: an event accepted, or (Event nil) done with.
@@ -63,7 +64,7 @@ func (s *Service) InvokeAsync(name string, payload []byte) (string, error) {
 	if err := checkPayload(payload); err != nil {
 		return "", err
 	}
-	id, event := s.nextID(), asyncEvent{Function: name, Payload: payload}
+	id, event := s.nextID(), asyncEvent{Function: name, Payload: payload, Accepted: time.Now()}
 	if err := s.opts.Journal.Append(journalName, asyncRecord{ID: id, Event: &event}); err != nil {
 		return "", err
 	}
@@ -86,7 +87,10 @@ func (s *Service) goAsync(id string, event asyncEvent) bool {
 
 func (s *Service) attempt(id string, event asyncEvent) {
 	f := s.functions[event.Function]
-	expires := time.Now().Add(asyncAge)
+	if event.Accepted.IsZero() { // by a version that did not write it down
+		event.Accepted = time.Now()
+	}
+	expires := event.Accepted.Add(asyncAge)
 	failures, pause := 0, firstPause
 	for failures < asyncAttempts && time.Now().Before(expires) {
 		done, err := s.start(s.ctx, f, id, event.Payload)

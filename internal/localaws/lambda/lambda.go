@@ -36,7 +36,8 @@ type Handler = awslambda.Handler
 
 // The quotas that a caller can run into (Lambda quotas page, November 2026).
 const (
-	maxSyncPayload   = 6 << 20 // request and response of a synchronous call
+	maxSyncPayload   = 6 << 20 // request of a synchronous call
+	maxResponse      = maxSyncPayload + 100
 	maxAsyncPayload  = 1 << 20 // event of an asynchronous call
 	initLimit        = 10 * time.Second
 	maxTimeout       = 15 * time.Minute

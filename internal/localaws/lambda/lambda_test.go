@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"path/filepath"
 	"strings"
@@ -115,7 +116,7 @@ func TestHowFailuresAreReported(t *testing.T) {
 			function("nil map", func() error { m := nilMap(); m["a"] = 1; return nil }),
 			function("slow", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }),
 			function("deaf", func() error { time.Sleep(time.Minute); return nil }),
-			function("huge", func() (string, error) { return strings.Repeat("x", 6<<20), nil }),
+			function("huge", func() (string, error) { return strings.Repeat("x", 6<<20+99), nil }),
 			function("killed", func(ctx context.Context) error { lambda.InvocationFrom(ctx).Kill(); return nil }),
 		}
 		unborn := function("unborn", func() {})
@@ -143,7 +144,7 @@ func TestHowFailuresAreReported(t *testing.T) {
 			"nil map":    {"plainError", "assignment to entry in nil map"},
 			"slow":       {"Sandbox.Timedout", "RequestId: ID Error: Task timed out after 3.00 seconds"},
 			"deaf":       {"Sandbox.Timedout", "RequestId: ID Error: Task timed out after 3.00 seconds"},
-			"huge":       {"Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291456 bytes)."},
+			"huge":       {"Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291556 bytes)."},
 			"killed":     {"Runtime.ExitError", "RequestId: ID Error: Runtime exited with error: signal: killed"},
 			"unborn":     {"Runtime.ExitError", "RequestId: ID Error: Runtime exited with error: exit status 1"},
 			"slow start": {"Sandbox.Timedout", "RequestId: ID Error: Task timed out after 3.00 seconds"},
@@ -336,6 +337,64 @@ func TestAsynchronousInvocation(t *testing.T) {
 		}
 	})
 }
+
+// An event that finds no concurrency, or keeps failing, is given up after six
+// hours (Lambda developer guide, "How Lambda handles errors and retries with
+// asynchronous invocation"), however often the process restarted meanwhile.
+func TestAsynchronousEventsHaveAMaximumAge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var dropped []string
+		zero := 0
+		blocked := function("f", func() {})
+		blocked.Reserved = &zero
+		run := func(process int, do func(*lambda.Service)) {
+			j, err := journal.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			log := slog.New(slog.NewTextHandler(lines(func(line string) {
+				if strings.Contains(line, "asynchronous event dropped") {
+					_, attempts, _ := strings.Cut(strings.TrimSpace(line), "attempts=")
+					dropped = append(dropped, time.Since(began).Truncate(time.Hour).String()+" attempts "+attempts)
+				}
+			}), nil))
+			s, err := lambda.New(lambda.Options{Functions: []lambda.Function{blocked}, Journal: j, Process: process, Logger: log})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Start()
+			do(s)
+			if err := errors.Join(s.Close(), j.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run(1, func(s *lambda.Service) {
+			if _, err := s.InvokeAsync("f", []byte(`{}`)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(4 * time.Hour)
+			synctest.Wait()
+			if len(dropped) > 0 {
+				t.Errorf("dropped too early: %v", dropped)
+			}
+		})
+		run(2, func(*lambda.Service) { time.Sleep(3 * time.Hour); synctest.Wait() })
+		if diff := cmp.Diff([]string{"6h0m0s attempts 0"}, dropped); diff != "" {
+			t.Error(diff)
+		}
+		run(3, func(*lambda.Service) { time.Sleep(time.Hour); synctest.Wait() })
+		if len(dropped) != 1 {
+			t.Errorf("an event that was given up came back: %v", dropped)
+		}
+	})
+}
+
+// lines is a writer that gives on what is written.
+type lines func(line string)
+
+func (l lines) Write(p []byte) (int, error) { l(string(p)); return len(p), nil }
 
 func TestAsynchronousEventsSurvive(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.jsonl")

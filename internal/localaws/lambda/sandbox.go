@@ -138,10 +138,10 @@ func (s *Service) run(f *function, sb *Sandbox, inv *Invocation, payload []byte)
 		out, fail = s.invoke(f, inv, deadline, payload)
 	}
 	result := Result{RequestID: inv.ID, Payload: out}
-	if fail == nil && len(out) > maxSyncPayload {
+	if fail == nil && len(out) > maxResponse {
 		fail = &messages.InvokeResponse_Error{
 			Type:    "Function.ResponseSizeTooLarge",
-			Message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxSyncPayload),
+			Message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxResponse),
 		}
 	}
 	if fail != nil {

@@ -2,17 +2,24 @@ package parity
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 )
 
-// Difference is a case in which the local stack and a partner differ, decided
-// by a source: an AWS document or a recording.
-type Difference struct{ Case, Partner, Decision string }
+// Difference is a place at which the local stack and a partner differ in a
+// case, decided by a source: an AWS document or a recording. Anything else in
+// which they differ there is not decided.
+type Difference struct {
+	Case, Partner string
+	Places        []string // as [Compare] names them, sorted
+	Decision      string
+}
 
 // Differences reads the decided differences from docs/localaws.md: the rows
-// `| case | partner | decision |` of any table whose first column is a case in
-// backquotes.
+// `| case | partner | places | decision |` of any table whose first column is a
+// case in backquotes. Places are in backquotes too.
 func Differences(document string) ([]Difference, error) {
 	var out []Difference
 	for n, line := range strings.Split(document, "\n") {
@@ -20,14 +27,23 @@ func Differences(document string) ([]Difference, error) {
 			continue
 		}
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		if len(cells) != 3 || strings.Count(cells[0], "/") != 2 {
+		if strings.Count(cells[0], "/") != 2 {
 			continue
 		}
-		d := Difference{
-			Case: strings.Trim(strings.TrimSpace(cells[0]), "`"), Partner: strings.TrimSpace(cells[1]), Decision: strings.TrimSpace(cells[2]),
+		if len(cells) != 4 {
+			return nil, fmt.Errorf("line %d: a difference has a case, a partner, places and a decision", n+1)
 		}
-		if d.Partner == "" || d.Decision == "" {
-			return nil, fmt.Errorf("line %d: the difference in %s needs a partner and the source that decides", n+1, d.Case)
+		d := Difference{
+			Case: strings.Trim(strings.TrimSpace(cells[0]), "`"), Partner: strings.TrimSpace(cells[1]), Decision: strings.TrimSpace(cells[3]),
+		}
+		for i, part := range strings.Split(cells[2], "`") {
+			if i%2 == 1 {
+				d.Places = append(d.Places, part)
+			}
+		}
+		slices.Sort(d.Places)
+		if d.Partner == "" || d.Decision == "" || len(d.Places) == 0 {
+			return nil, fmt.Errorf("line %d: the difference in %s needs a partner, the places and the source that decides", n+1, d.Case)
 		}
 		out = append(out, d)
 	}
@@ -44,26 +60,93 @@ const (
 	NotComparable Verdict = "not comparable" // the partner does not have the operation
 )
 
-// Compare compares what one case saw on two implementations. The detail shows
-// the first note that differs.
-func Compare(local, partner Observation) (v Verdict, detail string) {
-	switch {
-	case partner.Missing != "":
-		return NotComparable, "it does not have " + partner.Missing
-	case partner.Broken != local.Broken:
-		return Different, fmt.Sprintf("local: %q, partner: %q", local.Broken, partner.Broken)
+// Compare compares what one case saw on two implementations. The places are
+// where they differ, sorted: a note and the way to the value in it, such as
+// "query.Items[1].v" or, for the second note called page, "page#2"; only the
+// note if one of them failed or did not come so far. The detail shows the first
+// place. A case that could not be carried out differs at "broken after" its
+// last note.
+func Compare(local, partner Observation) (v Verdict, places []string, detail string) {
+	if partner.Missing != "" {
+		return NotComparable, nil, "it does not have " + partner.Missing
 	}
-	for i := range max(len(local.Notes), len(partner.Notes)) {
-		var a, b Note
-		if i < len(local.Notes) {
-			a = local.Notes[i]
-		}
-		if i < len(partner.Notes) {
-			b = partner.Notes[i]
-		}
-		if !reflect.DeepEqual(a, b) {
-			return Different, fmt.Sprintf("local: %s = %v, partner: %s = %v", a.What, a.Value, b.What, b.Value)
+	d := differing{}
+	left, right := named(local.Notes), named(partner.Notes)
+	for _, n := range left {
+		i := slices.IndexFunc(right, func(m Note) bool { return m.What == n.What })
+		switch {
+		case i >= 0:
+			d.values(n.What, n.Value, right[i].Value)
+		case partner.Broken == "":
+			d.at(n.What, n.Value, "nothing")
 		}
 	}
-	return Same, ""
+	for _, n := range right {
+		if !slices.ContainsFunc(left, func(m Note) bool { return m.What == n.What }) {
+			d.at(n.What, "nothing", n.Value)
+		}
+	}
+	if local.Broken != partner.Broken {
+		after := "the beginning"
+		if n := min(len(left), len(right)); n > 0 {
+			after = right[n-1].What
+		}
+		d.at("broken after "+after, local.Broken, partner.Broken)
+	}
+	if len(d.places) == 0 {
+		return Same, nil, ""
+	}
+	slices.Sort(d.places)
+	return Different, slices.Compact(d.places), d.detail
+}
+
+// named numbers notes of the same name.
+func named(notes []Note) []Note {
+	out, count := slices.Clone(notes), map[string]int{}
+	for i, n := range notes {
+		if count[n.What]++; count[n.What] > 1 {
+			out[i].What += fmt.Sprintf("#%d", count[n.What])
+		}
+	}
+	return out
+}
+
+// differing collects places.
+type differing struct {
+	places []string
+	detail string
+}
+
+func (d *differing) at(place string, local, partner any) {
+	// Texts of expressions may hold what ends a cell of the document's table.
+	place = strings.NewReplacer("`", "'", "|", "/").Replace(place)
+	if d.detail == "" {
+		d.detail = fmt.Sprintf("at %s: local: %v, partner: %v", place, local, partner)
+	}
+	d.places = append(d.places, place)
+}
+
+func (d *differing) values(place string, local, partner any) {
+	if reflect.DeepEqual(local, partner) {
+		return
+	}
+	switch a := local.(type) {
+	case map[string]any:
+		if b, ok := partner.(map[string]any); ok {
+			names := slices.Concat(slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(b)))
+			slices.Sort(names)
+			for _, name := range slices.Compact(names) {
+				d.values(place+"."+name, a[name], b[name])
+			}
+			return
+		}
+	case []any:
+		if b, ok := partner.([]any); ok && len(a) == len(b) {
+			for i := range a {
+				d.values(fmt.Sprintf("%s[%d]", place, i), a[i], b[i])
+			}
+			return
+		}
+	}
+	d.at(place, local, partner)
 }

@@ -22,7 +22,7 @@ import (
 
 // Case is one behaviour of one operation.
 type Case struct {
-	Service   string // signing name: dynamodb, sqs, s3, secretsmanager, scheduler, states
+	Service   string // signing name: dynamodb, sqs, s3, secretsmanager, kms, scheduler, states, lambda
 	Operation string // the operation that the case is about, as the SDK names it
 	Name      string // what is special about it: words with dashes
 	// Run makes the calls and notes what it sees. An error means that the case
@@ -56,7 +56,7 @@ func Observe(ctx context.Context, cfg aws.Config, prefix string, c Case) Observa
 	err := c.Run(ctx, p)
 	o := Observation{Notes: p.notes, Missing: p.missing}
 	if err != nil {
-		p.failure(err)
+		p.Failure(err)
 		o.Missing = p.missing
 		o.Broken = p.plain(err.Error())
 	}
@@ -90,10 +90,11 @@ func (p *Probe) Note(what string, value any) {
 // Failed notes how a call failed: the error's code and the HTTP status, or
 // "no error". Texts are not noted: AWS changes them and they differ by region.
 func (p *Probe) Failed(what string, err error) {
-	p.notes = append(p.notes, Note{What: what, Value: p.failure(err)})
+	p.notes = append(p.notes, Note{What: what, Value: p.Failure(err)})
 }
 
-func (p *Probe) failure(err error) string {
+// Failure is what [Probe.Failed] notes.
+func (p *Probe) Failure(err error) string {
 	if err == nil {
 		return "no error"
 	}

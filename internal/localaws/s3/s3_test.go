@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +20,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/messageai/sluice/internal/localaws/iam"
-	"github.com/messageai/sluice/internal/localaws/journal"
 	"github.com/messageai/sluice/internal/localaws/meter"
 	"github.com/messageai/sluice/internal/localaws/s3"
 	"github.com/messageai/sluice/internal/localaws/wire"
@@ -146,87 +143,6 @@ func TestObjectComesAsStored(t *testing.T) {
 			if *head.ContentLength != 5 || *head.ETag != *out.ETag || time.Since(*head.LastModified) > time.Minute {
 				t.Errorf("head of %q: %+v", key, head)
 			}
-		}
-	})
-}
-
-func TestChecksumsInHeaderAndTrailer(t *testing.T) {
-	both(t, func(t *testing.T, opts s3.Options) {
-		s, _ := start(t, opts)
-		body := strings.Repeat("0123456789", 20_000) // several chunks
-		for name, c := range map[string]*awss3.Client{
-			"trailer over https": client(s, nil),
-			"header over http":   client(s, nil, func(o *awss3.Options) { o.BaseEndpoint = aws.String("http://127.0.0.1:4566") }),
-		} {
-			for _, algorithm := range []types.ChecksumAlgorithm{"", types.ChecksumAlgorithmCrc32, types.ChecksumAlgorithmCrc32c, types.ChecksumAlgorithmCrc64nvme, types.ChecksumAlgorithmSha256} {
-				key := name + string(algorithm)
-				if _, err := c.PutObject(t.Context(), &awss3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader(body), ChecksumAlgorithm: algorithm}); err != nil {
-					t.Fatalf("put %s: %v", key, err)
-				}
-				if got := get(t, c, key); got != body {
-					t.Errorf("%s: got %d bytes, want %d", key, len(got), len(body))
-				}
-			}
-		}
-		c := client(s, nil)
-		key := aws.String("unseekable")
-		if _, err := c.PutObject(t.Context(), &awss3.PutObjectInput{Bucket: bucket, Key: key, Body: io.MultiReader(strings.NewReader(body)), ContentLength: aws.Int64(int64(len(body)))}); err != nil {
-			t.Fatalf("put of a stream: %v", err)
-		}
-		if got := get(t, c, *key); got != body {
-			t.Errorf("stream: got %d bytes, want %d", len(got), len(body))
-		}
-		_, err := c.PutObject(t.Context(), &awss3.PutObjectInput{Bucket: bucket, Key: aws.String("wrong"), Body: strings.NewReader(body), ChecksumCRC32: aws.String("AAAAAA==")})
-		wantCode(t, err, "BadDigest")
-		_, err = c.PutObject(t.Context(), &awss3.PutObjectInput{Bucket: bucket, Key: aws.String("wrong"), Body: strings.NewReader(body), ContentMD5: aws.String("AAAAAAAAAAAAAAAAAAAAAA==")})
-		wantCode(t, err, "BadDigest")
-		_, err = c.HeadObject(t.Context(), &awss3.HeadObjectInput{Bucket: bucket, Key: aws.String("wrong")})
-		wantCode(t, err, "NotFound")
-	})
-}
-
-// TestTornBodies: what a client that dies in the middle sends is not stored.
-func TestTornBodies(t *testing.T) {
-	both(t, func(t *testing.T, opts s3.Options) {
-		s, c := start(t, opts)
-		for name, r := range map[string]struct {
-			body   string
-			header http.Header
-			length int64
-			want   string
-		}{
-			"short":           {"hel", http.Header{}, 5, "IncompleteBody"},
-			"no last chunk":   {"5\r\nhello\r\n", http.Header{"X-Amz-Content-Sha256": {"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}}, -1, "IncompleteBody"},
-			"torn chunk":      {"5\r\nhel", http.Header{"X-Amz-Content-Sha256": {"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}}, -1, "IncompleteBody"},
-			"not hexadecimal": {"zz\r\nhello\r\n", http.Header{"X-Amz-Content-Sha256": {"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}}, -1, "InvalidRequest"},
-			"negative":        {"-5\r\nhello\r\n", http.Header{"X-Amz-Content-Sha256": {"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}}, -1, "InvalidRequest"},
-			"overlong chunk":  {"3\r\nhello\r\n0\r\n\r\n", http.Header{"X-Amz-Content-Sha256": {"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}}, -1, "InvalidRequest"},
-			"wrong trailer":   {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", http.Header{"X-Amz-Content-Sha256": {"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}, "X-Amz-Trailer": {"x-amz-checksum-crc32"}}, -1, "BadDigest"},
-			"bad algorithm":   {"hello", http.Header{"X-Amz-Checksum-Xxhash3": {"AAAA"}}, 5, "InvalidRequest"},
-		} {
-			req := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "https://s3.eu-west-1.amazonaws.com/runs/torn", strings.NewReader(r.body))
-			req.Header, req.ContentLength = r.header, r.length
-			w := httptest.NewRecorder()
-			s.ServeHTTP(w, req)
-			if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "<Code>"+r.want+"</Code>") {
-				t.Errorf("%s: %d %s, want %s", name, w.Code, w.Body, r.want)
-			}
-		}
-		_, err := c.HeadObject(t.Context(), &awss3.HeadObjectInput{Bucket: bucket, Key: aws.String("torn")})
-		wantCode(t, err, "NotFound")
-		if opts.Dir != "" {
-			if n := len(files(t, opts.Dir)); n != 0 {
-				t.Errorf("%d files left behind", n)
-			}
-		}
-		// A signed stream, as other SDKs send it.
-		req := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "https://runs.s3.eu-west-1.amazonaws.com/signed",
-			strings.NewReader("5;chunk-signature=ab\r\nhello\r\n1;chunk-signature=cd\r\n!\r\n0;chunk-signature=ef\r\n\r\n"))
-		req.Header = http.Header{"X-Amz-Content-Sha256": {"STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}, "X-Amz-Decoded-Content-Length": {"6"}}
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, req)
-		if got := get(t, c, "signed"); w.Code != http.StatusOK || got != "hello!" {
-			t.Errorf("signed stream: %d, stored %q", w.Code, got)
 		}
 	})
 }
@@ -426,80 +342,6 @@ func TestCallsAreMetered(t *testing.T) {
 	got := [2]float64{m.Read().Count(meter.S3Writes), m.Read().Count(meter.S3Reads)}
 	if want := [2]float64{2, 2}; got != want { // PUT and LIST; GET and HEAD; deleting is free
 		t.Errorf("writes and reads %v, want %v", got, want)
-	}
-}
-
-func files(t *testing.T, dir string) []string {
-	t.Helper()
-	var out []string
-	if err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			out = append(out, path)
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func TestRestartKeepsObjects(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	reopen := func() (*s3.Service, *awss3.Client) {
-		j, err := journal.Open(filepath.Join(dir, "journal"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = j.Close() })
-		return start(t, s3.Options{Journal: j, Dir: filepath.Join(dir, "objects")})
-	}
-	s, c := reopen()
-	put(t, c, "kept", "old")
-	etag := *put(t, c, "kept", "new").ETag
-	put(t, c, "deleted", "x")
-	if err := s.Put(t.Context(), nil, "runs", "by the state machine", []byte("{}")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.DeleteObject(t.Context(), &awss3.DeleteObjectInput{Bucket: bucket, Key: aws.String("deleted")}); err != nil {
-		t.Fatal(err)
-	}
-	// What a kill leaves behind goes; what is not ours stays.
-	orphan := filepath.Join(dir, "objects", "runs", "0a", "0a000000-0000-4000-8000-000000000000")
-	foreign := filepath.Join(dir, "objects", "runs", "notes.txt")
-	for _, path := range []string{orphan, foreign} {
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s, c = reopen()
-	if got := get(t, c, "kept"); got != "new" {
-		t.Errorf("kept: %q", got)
-	}
-	objects, next, err := s.List(t.Context(), nil, "runs", "", "")
-	if err != nil || next != "" {
-		t.Fatal(next, err)
-	}
-	var got []string
-	for _, o := range objects {
-		got = append(got, fmt.Sprintf("%s %d %q", o.Key, o.Size, o.ETag))
-	}
-	want := []string{`by the state machine 2 "99914b932bd37a50b983c5e7c90ae93b"`, fmt.Sprintf("kept 3 %s", etag)}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("listing (-want +got):\n%s", diff)
-	}
-	left := files(t, filepath.Join(dir, "objects"))
-	if _, err := os.Stat(orphan); err == nil || len(left) != 3 {
-		t.Errorf("files left: %d, want two objects and the foreign one", len(left))
-	}
-	if _, err := os.Stat(foreign); err != nil {
-		t.Errorf("a file that is not ours was removed: %v", err)
-	}
-	if _, err := s3.New(s3.Options{Journal: &journal.Journal{}}); err == nil {
-		t.Error("a journal without a folder was accepted")
 	}
 }
 

@@ -79,7 +79,7 @@ func TestAnswersOfACampaignHaveTheirShapes(t *testing.T) {
 // was called.
 func covered(t *testing.T, seen map[string]int) {
 	t.Helper()
-	signing := map[string]string{"DynamoDB": "dynamodb", "S3": "s3", "SQS": "sqs", "SFN": "states", "Secrets Manager": "secretsmanager", "KMS": "kms", "Scheduler": "scheduler"}
+	ids := map[string]string{"DynamoDB": "dynamodb", "S3": "s3", "SQS": "sqs", "SFN": "states", "Secrets Manager": "secretsmanager", "KMS": "kms", "Scheduler": "scheduler"}
 	has := map[string]bool{}
 	for _, c := range suites.Cases() {
 		has[c.Service+" "+c.Operation] = true
@@ -87,7 +87,7 @@ func covered(t *testing.T, seen map[string]int) {
 	for answer := range seen {
 		words := strings.Split(answer, " ")
 		service, operation := strings.Join(words[:len(words)-2], " "), words[len(words)-2]
-		if !has[signing[service]+" "+operation] {
+		if !has[ids[service]+" "+operation] {
 			t.Errorf("the product calls %s of %s, which no behaviour case covers", operation, service)
 		}
 	}

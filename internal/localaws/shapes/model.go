@@ -86,6 +86,8 @@ func unmodelled(service string) []string {
 			"AccessDenied", "BadDigest", "BucketAlreadyOwnedByYou", "IncompleteBody", "InternalError", "InvalidArgument", "InvalidBucketName", "InvalidDigest",
 			"InvalidRange", "InvalidRequest", "KeyTooLongError", "MalformedXML", "NoSuchBucket", "NoSuchKey", "NotImplemented", "PreconditionFailed", "SlowDown",
 		}
+	case "Lambda": // recorded for payloads that are too large; the model has RequestTooLargeException
+		return append(common, "RequestEntityTooLargeException")
 	case "SQS": // and what AWS answers besides, recorded in 2024 and 2025
 		return append(common, "InvalidParameterValueException", "MissingRequiredParameterException")
 	}

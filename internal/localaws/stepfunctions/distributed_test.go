@@ -215,3 +215,48 @@ func TestResultWriters(t *testing.T) {
 		}
 	}
 }
+
+// What failed and what was not begun is written too, in files of their own
+// (developer guide, "ResultWriter (Map)"), also when the run fails for it.
+func TestResultsOfFailures(t *testing.T) {
+	t.Parallel()
+	for more, want := range map[string]map[string][]string{
+		`"ToleratedFailureCount":1,`: {"SUCCEEDED": {"1", "3", "4"}, "FAILED": {"2"}},
+		``:                           {"SUCCEEDED": {"1"}, "FAILED": {"2"}, "PENDING": {"3", "4"}},
+	} {
+		w := newWorld()
+		w.functions = func(_ string, payload json.RawMessage) (stepfunctions.LambdaResult, error) {
+			if string(payload) == "2" {
+				return stepfunctions.LambdaResult{FunctionError: "Unhandled", Payload: json.RawMessage(`{"errorType":"Broken"}`)}, nil
+			}
+			return stepfunctions.LambdaResult{Payload: payload}, nil
+		}
+		d, _ := run(t, w, spread(more+`"MaxConcurrency":1,"Items":[1,2,3,4],"ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Arguments":{"Bucket":"b","Prefix":"p"}},`,
+			`{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"f","Payload":"{% $states.input %}"},"Output":"{% $states.result.Payload %}","End":true}`), `{}`)
+		if failed := d.Error == "States.ExceedToleratedFailureThreshold"; failed != (more == "") {
+			t.Errorf("%s: %+v", more, d)
+		}
+		got := map[string][]string{}
+		manifests := 0
+		for key, body := range w.objects {
+			if strings.HasSuffix(key, "/manifest.json") {
+				manifests++
+				continue
+			}
+			var rows []struct{ Input, Output, Status, Error, Cause, ExecutionArn, Name, StartDate, StopDate string }
+			if err := json.Unmarshal(body, &rows); err != nil {
+				t.Fatalf("%s: %v", key, err)
+			}
+			for _, r := range rows {
+				got[r.Status] = append(got[r.Status], r.Input)
+				begun := r.ExecutionArn != "" && r.Name != "" && r.StartDate != "" && r.StopDate != ""
+				if !strings.Contains(key, "/"+r.Status+"_0.json") || begun != (r.Status != "PENDING") || (r.Error == "Broken") != (r.Status == "FAILED") || (r.Output != "") != (r.Status == "SUCCEEDED") {
+					t.Errorf("%s has %+v", key, r)
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" || manifests != 1 {
+			t.Errorf("%s: %d manifests, rows (-want +got):\n%s", more, manifests, diff)
+		}
+	}
+}

@@ -1,7 +1,8 @@
 // Command compare runs the behaviour cases on another implementation and
 // compares it with what the local stack does, which testdata keeps. It prints a
 // line per operation and fails on a difference that docs/localaws.md does not
-// decide, and on a decision about a difference that is gone.
+// decide, be it another place in a case that has one, and on a decision about a
+// difference that is gone.
 //
 //	go run ./internal/localaws/parity/compare dynalite dynamodb http://127.0.0.1:4567
 package main
@@ -49,11 +50,11 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return fmt.Errorf("docs/localaws.md: %w", err)
 	}
-	open := map[string]bool{}
+	open := map[string][]string{} // places decided, by case
 	for _, d := range decided {
 		service, _, _ := strings.Cut(d.Case, "/")
 		if d.Partner == partner && slices.Contains(services, service) {
-			open[d.Case] = true
+			open[d.Case] = d.Places
 		}
 	}
 	cfg := aws.Config{
@@ -72,19 +73,21 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 				continue
 			}
 			prefix := fmt.Sprintf("p%d-%d", time.Now().UnixMilli()%1e9, n)
-			verdict, detail := parity.Compare(kept[c.ID()], observe(ctx, cfg, prefix, c))
+			verdict, places, detail := parity.Compare(kept[c.ID()], observe(ctx, cfg, prefix, c))
 			op := c.Service + " " + c.Operation
 			if table[op] == nil {
 				table[op] = tally{}
 			}
 			table[op][verdict]++
-			switch {
-			case verdict == parity.Different && !open[c.ID()]:
-				wrong = append(wrong, c.ID()+": "+detail)
-			case verdict != parity.Different && open[c.ID()]:
-				wrong = append(wrong, c.ID()+": docs/localaws.md decides a difference that is gone")
+			// What is decided is forgiven, neither more nor less.
+			if !slices.Equal(places, open[c.ID()]) {
+				wrong = append(wrong, fmt.Sprintf("%s\n\tdiffers at  %q\n\tdecided are %q\n\t%s", c.ID(), places, open[c.ID()], detail))
 			}
+			delete(open, c.ID())
 		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(open)) {
+		wrong = append(wrong, id+": docs/localaws.md decides about a case that there is not")
 	}
 	show(out, partner, table)
 	if len(wrong) > 0 {

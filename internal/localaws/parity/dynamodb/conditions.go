@@ -80,6 +80,13 @@ func conditions() []parity.Case {
 		deciding("precedence-of-not", "NOT n = :six AND n = :five", item{":five": 5, ":six": 6}),
 		deciding("parentheses", "NOT (n = :six OR n = :seven)", item{":six": 6, ":seven": 7}),
 		deciding("lower-case-keywords", "not n = :six and (n between :five and :six or n in (:six))", item{":five": 5, ":six": 6}),
+		deciding("of-values-only", ":was = :none AND :more >= :none", item{":was": 0, ":none": 0, ":more": 7}),
+		deciding("not-of-values-only", ":was = :none OR :none >= :more", item{":was": 1, ":none": 0, ":more": 7}),
+		deciding("missing-or-begins-otherwise", "attribute_not_exists(absent) OR NOT begins_with(absent, :p)", item{":p": "te"}),
+		deciding("not-there-and-begins-so", "attribute_not_exists(t) OR NOT begins_with(t, :p)", item{":p": "te"}),
+		deciding("missing-or-the-version", "attribute_not_exists(pk) AND :was = :none OR n = :was", item{":was": 5, ":none": 0}),
+		deciding("free-or-mine", "attribute_not_exists(absent) AND (attribute_not_exists(n) OR n < :now OR t = :me)", item{":now": 4, ":me": "text"}),
+		deciding("not-free-nor-mine", "attribute_not_exists(absent) AND (attribute_not_exists(n) OR n < :now OR t = :me)", item{":now": 4, ":me": "you"}),
 		deciding("white-space", "\n( n=:v )\tAND\r\nt<>:v", item{":v": 5}),
 	}
 }

@@ -148,6 +148,12 @@ func pages() []parity.Case {
 			in.ExclusiveStartKey = av(item{"pk": "a", "sk": 1})
 		}),
 		query("filter", func(in *sdk.QueryInput) { filter(in, "even = :f") }),
+		query("filter-with-names", func(in *sdk.QueryInput) {
+			in.KeyConditionExpression, in.FilterExpression = s("pk = :p AND sk BETWEEN :low AND :high"), s("#even = :f AND attribute_exists(#even)")
+			in.ExpressionAttributeNames = map[string]string{"#even": "even"}
+			in.ExpressionAttributeValues = av(item{":p": "a", ":low": 1, ":high": 4, ":f": true})
+			in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(3)
+		}),
 		query("filter-after-limit", func(in *sdk.QueryInput) { filter(in, "even <> :f"); in.Limit = aws.Int32(1) }),
 		query("filter-on-a-key", func(in *sdk.QueryInput) { filter(in, "sk = :f") }),
 		query("filter-on-the-partition-key", func(in *sdk.QueryInput) { filter(in, "attribute_exists(pk) OR even = :f") }),
@@ -284,6 +290,13 @@ func scans() []parity.Case {
 		scan("count", sdk.ScanInput{Select: types.SelectCount}),
 		scan("filter", sdk.ScanInput{FilterExpression: s("v > :v"), ExpressionAttributeValues: av(item{":v": 1})}),
 		scan("filter-on-the-key", sdk.ScanInput{FilterExpression: s("pk = :v"), ExpressionAttributeValues: av(item{":v": "b"})}),
+		on(simple(), "Scan", "filter-on-the-key-and-a-set", func(b *bench) {
+			b.put(item{"pk": "a1", "of": bs{{1, 2}, {3}}}, item{"pk": "a2", "of": bs{{1}, {2}}}, item{"pk": "a3", "of": []byte{1, 2}}, item{"pk": "a4"}, item{"pk": "b", "of": bs{{1, 2}}})
+			b.call("scan", &sdk.ScanInput{
+				FilterExpression: s("begins_with(pk, :p) AND contains(#of, :s)"), ProjectionExpression: s("pk"), ExpressionAttributeNames: map[string]string{"#of": "of"},
+				ExpressionAttributeValues: av(item{":p": "a", ":s": []byte{1, 2}}),
+			})
+		}),
 		scan("filter-and-count", sdk.ScanInput{FilterExpression: s("attribute_exists(v)"), Select: types.SelectCount}),
 		scan("filter-empty", sdk.ScanInput{FilterExpression: s("")}),
 		scan("projection", sdk.ScanInput{ProjectionExpression: s("v")}),

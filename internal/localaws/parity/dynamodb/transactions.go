@@ -80,6 +80,23 @@ func transactions() []parity.Case {
 		transacting("check-only", txCheck(a, "attribute_exists(pk)")),
 		transacting("delete-of-nothing", txDelete(c, "")),
 		transacting("update-makes-an-item", txUpdate(c, "SET v = :v", item{":v": 9})),
+		on(simple(), "TransactWriteItems", "update-with-names-under-a-condition", func(b *bench) {
+			b.put(item{"pk": "a", "room": 5, "month": "2026-11"})
+			take := func(max int) act {
+				return func(b *bench) types.TransactWriteItem {
+					return types.TransactWriteItem{Update: &types.Update{
+						TableName: b.table, Key: av(a), UpdateExpression: s("SET room = room - :max ADD #m :max"),
+						ConditionExpression: s("room >= :max AND attribute_exists(#month)"), ExpressionAttributeNames: map[string]string{"#month": "month", "#m": "m_1"},
+						ExpressionAttributeValues:           av(item{":max": max}),
+						ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+					}}
+				}
+			}
+			b.call("enough", b.transaction(take(3), txPut(c, "attribute_not_exists(pk)")))
+			b.call("not enough", b.transaction(take(3), txPut(item{"pk": "d"}, "attribute_not_exists(pk)")))
+			b.call("neither", b.transaction(take(3), txPut(c, "attribute_not_exists(pk)")))
+			b.call("afterwards", &sdk.ScanInput{ConsistentRead: yes()})
+		}),
 		on(simple(), "TransactWriteItems", "two-tables", func(b *bench) {
 			b.create("u", simple())
 			in := b.transaction(txPut(a, ""), txPut(a, ""))

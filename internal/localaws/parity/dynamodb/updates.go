@@ -28,6 +28,11 @@ func updates() []parity.Case {
 		updating("lower-case-clauses", "set v = :v remove t", item{":v": 1}),
 		updating("swap", "SET n = t, t = n", nil),
 		updating("increment", "SET n = n + :one", item{":one": 1}),
+		updating("decrement", "SET n = n - :six", item{":six": 6}),
+		updating("decrement-of-nothing", "SET absent = absent - :one", item{":one": 1}),
+		updating("two-sums-and-an-addition", "SET n = n + :back, c = n + :more ADD d :more", item{":back": 3, ":more": 2}),
+		updating("attribute-from-one-that-goes", "SET c = t REMOVE t, absent", nil),
+		updating("add-to-two-numbers-and-set", "SET t = :t ADD n :v, c :v, ss :s", item{":t": "new", ":v": 2, ":s": ss{"y", "z"}}),
 		updating("decrement-a-constant", "SET n = :ten - n", item{":ten": 10}),
 		updating("sum-in-parentheses", "SET n = (n + :one)", item{":one": 1}),
 		updating("three-summands", "SET n = n + :one + :one", item{":one": 1}),
@@ -88,6 +93,23 @@ func updates() []parity.Case {
 				Key: av(item{"pk": "a"}), UpdateExpression: s("ADD n :one"), ExpressionAttributeValues: av(item{":one": 1, ":max": 5}),
 				ConditionExpression: s("n < :max"), ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 			})
+		}),
+		// As leases, states and counters are changed: with names, under a condition
+		// on what they name.
+		on(simple(), "UpdateItem", "names-under-a-condition", func(b *bench) {
+			b.put(item{"pk": "a", "status": "open", "p_hunter": 1})
+			in := &sdk.UpdateItemInput{
+				Key: av(item{"pk": "a"}), UpdateExpression: s("SET #status = :to, #out = #status REMOVE #gone ADD #p :one"),
+				ConditionExpression:                 s("#status IN (:open, :held) AND attribute_not_exists(#gone)"),
+				ExpressionAttributeNames:            map[string]string{"#status": "status", "#out": "out_1", "#gone": "lease", "#p": "p_hunter"},
+				ExpressionAttributeValues:           av(item{":to": "closed", ":open": "open", ":held": "held", ":one": 1}),
+				ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+			}
+			b.call("first", in)
+			b.call("again", in)
+			b.stored(item{"pk": "a"})
+			in.ExpressionAttributeNames = map[string]string{"#status": "status", "#out": "out_1", "#gone": "lease", "#p": "p_hunter", "#unused": "x"}
+			b.call("a name too many", in)
 		}),
 		on(indexed(), "UpdateItem", "leaves-and-enters-indexes", func(b *bench) {
 			b.put(item{"pk": "a", "sk": "1", "g": "one", "n": 1})

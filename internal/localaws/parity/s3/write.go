@@ -36,6 +36,15 @@ func putCases() []parity.Case {
 			b.Note("type", out.ChecksumType)
 			return nil
 		}),
+		on("PutObject", "length", func(ctx context.Context, b bench) error {
+			b.write(ctx, "as it is", s3.PutObjectInput{ContentLength: aws.Int64(10)})
+			out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: b.bucket, Key: aws.String("a")})
+			if err != nil {
+				return err
+			}
+			b.Note("length", out.ContentLength)
+			return nil
+		}),
 		on("PutObject", "checksum-of-choice", func(ctx context.Context, b bench) error {
 			for _, algorithm := range []types.ChecksumAlgorithm{types.ChecksumAlgorithmCrc32c, types.ChecksumAlgorithmSha256} {
 				b.write(ctx, string(algorithm), s3.PutObjectInput{ChecksumAlgorithm: algorithm})

@@ -137,6 +137,28 @@ func writeCases() []parity.Case {
 			b.Failed("neither string nor binary", err)
 			return nil
 		}),
+		on("PutSecretValue", "token-without-dashes", func(ctx context.Context, b bench) error {
+			_, err := b.put(ctx, "0123456789abcdef0123456789abcdef", "two")
+			b.Failed("32 characters", err)
+			_, err = b.put(ctx, "0123456789abcdef0123456789abcde", "three")
+			b.Failed("31 characters", err)
+			b.value(ctx, "current", secretsmanager.GetSecretValueInput{})
+			return nil
+		}),
+		// A key that is taken back: both labels leave its version, which can still be
+		// read by its id until Secrets Manager deletes it.
+		on("PutSecretValue", "twice-empty", func(ctx context.Context, b bench) error {
+			for _, token := range []string{token2, token3} {
+				if _, err := b.put(ctx, token, "{}"); err != nil {
+					return err
+				}
+			}
+			for _, stage := range []string{"AWSCURRENT", "AWSPREVIOUS"} {
+				b.value(ctx, stage, secretsmanager.GetSecretValueInput{VersionStage: aws.String(stage)})
+			}
+			b.value(ctx, "by its id", secretsmanager.GetSecretValueInput{VersionId: aws.String(token1)})
+			return nil
+		}),
 		on("PutSecretValue", "short-token", func(ctx context.Context, b bench) error {
 			_, err := b.put(ctx, "short", "two")
 			b.Failed("put", err)

@@ -7,6 +7,7 @@ import (
 	"github.com/messageai/sluice/internal/localaws/parity"
 	"github.com/messageai/sluice/internal/localaws/parity/dynamodb"
 	"github.com/messageai/sluice/internal/localaws/parity/kms"
+	"github.com/messageai/sluice/internal/localaws/parity/lambda"
 	"github.com/messageai/sluice/internal/localaws/parity/s3"
 	"github.com/messageai/sluice/internal/localaws/parity/scheduler"
 	"github.com/messageai/sluice/internal/localaws/parity/secretsmanager"
@@ -16,5 +17,7 @@ import (
 
 // Cases returns all cases, by service.
 func Cases() []parity.Case {
-	return slices.Concat(dynamodb.Cases(), sqs.Cases(), s3.Cases(), secretsmanager.Cases(), kms.Cases(), scheduler.Cases(), stepfunctions.Cases())
+	return slices.Concat(
+		dynamodb.Cases(), sqs.Cases(), s3.Cases(), secretsmanager.Cases(), kms.Cases(), lambda.Cases(), scheduler.Cases(), stepfunctions.Cases(),
+	)
 }

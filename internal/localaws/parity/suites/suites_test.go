@@ -18,6 +18,7 @@ import (
 
 	"github.com/messageai/sluice/internal/localaws"
 	"github.com/messageai/sluice/internal/localaws/parity"
+	lambdacases "github.com/messageai/sluice/internal/localaws/parity/lambda"
 	"github.com/messageai/sluice/internal/localaws/parity/suites"
 	"github.com/messageai/sluice/internal/localaws/shapes"
 )
@@ -46,8 +47,8 @@ func TestTheLocalStackBehavesAsKept(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join("testdata", service+".json")
 			size := len(cases)
-			if service == "states" {
-				size = 1 // machines are listed for the whole account, and there is no partner with whom to share one
+			if service == "states" || service == "lambda" {
+				size = 1 // machines are listed for the whole account, functions share its concurrency, and there is no partner
 			}
 			got := map[string]parity.Observation{}
 			for some := range slices.Chunk(cases, size) {
@@ -71,13 +72,23 @@ func TestTheLocalStackBehavesAsKept(t *testing.T) {
 	}
 }
 
+// resources is the stack that cases begin with.
+func resources(service string) localaws.Options {
+	opts := localaws.Options{Dir: fstest.MapFS{}, Template: []byte(empty)}
+	if service == "lambda" {
+		opts.Template = []byte(lambdacases.Template)
+		opts.Functions = map[string]localaws.Factory{"subject": lambdacases.NewSubject().New}
+	}
+	return opts
+}
+
 // observe runs cases one after the other on one stack, in simulated time, as
 // compare does on a partner. Every answer that they get must have the shape
 // that AWS publishes.
 func observe(t *testing.T, checker *shapes.Checker, cases []parity.Case, got map[string]parity.Observation) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		stack, err := localaws.New(t.Context(), localaws.Options{Dir: fstest.MapFS{}, Template: []byte(empty)})
+		stack, err := localaws.New(t.Context(), resources(cases[0].Service))
 		if err != nil {
 			t.Fatal(err)
 		}
