@@ -37,12 +37,13 @@ type benchCommand struct {
 	JSON      bool   `name:"json" help:"Print one JSON object."`
 	Keep      bool   `help:"Keep the result in bench/results.json and the tables (from the repository's root)."`
 	Gate      bool   `help:"Fail if a count is worse than the kept one of this size."`
+	Items     bool   `help:"Show which function makes which DynamoDB call on which kind of item."`
 	StateDir  string `help:"Folder for stored objects; default: memory. For runs that do not fit."`
 }
 
 // Run measures one campaign at zero provider latency.
 func (b *benchCommand) Run(ctx context.Context, t terminal) error {
-	p := newProbe()
+	p := newProbe(b.Items)
 	world, err := practice.Open(ctx, practice.Options{
 		Seed: b.Seed, People: marketSize(b.Prospects), Generous: true, StateDir: b.StateDir, Fresh: true, Wrap: p.wrap, Outside: p.outside,
 	})
@@ -52,6 +53,11 @@ func (b *benchCommand) Run(ctx context.Context, t terminal) error {
 	result, err := b.measure(ctx, world, p)
 	if err := errors.Join(err, world.Close()); err != nil {
 		return err
+	}
+	if p.items != nil {
+		if _, err := fmt.Fprintln(t.out, p.items.table(result.Prospects)); err != nil {
+			return err
+		}
 	}
 	return b.report(t, result)
 }

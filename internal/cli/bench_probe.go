@@ -31,6 +31,7 @@ type probe struct {
 	done    chan struct{}
 	peak    uint64
 	watch   sync.WaitGroup
+	items   *items // nil: not counted
 }
 
 // usage is what a probe measured.
@@ -40,7 +41,13 @@ type usage struct {
 	peak         uint64 // bytes
 }
 
-func newProbe() *probe { return &probe{done: make(chan struct{})} }
+func newProbe(count bool) *probe {
+	p := &probe{done: make(chan struct{})}
+	if count {
+		p.items = &items{}
+	}
+	return p
+}
 
 // start begins the measurement; stop ends it and must be called once.
 func (p *probe) start() error {
@@ -96,7 +103,12 @@ func collects(s *profile.Sample) bool {
 }
 
 // wrap marks the work of the local AWS in profiles.
-func (p *probe) wrap(_ string, next aws.HTTPClient) aws.HTTPClient { return localAWS{next} }
+func (p *probe) wrap(function string, next aws.HTTPClient) aws.HTTPClient {
+	if p.items != nil {
+		next = p.items.wrap(function, next)
+	}
+	return localAWS{next}
+}
 
 type localAWS struct{ next aws.HTTPClient }
 

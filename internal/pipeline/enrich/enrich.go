@@ -127,7 +127,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 		Stage: s, ref: job.Ref, name: job.Provider, source: source, rows: rows, query: profile.Query, list: list,
 		last: job.Last, patient: job.Hops < patience, shut: job.Shut >= shutPatience, plan: waterfall.New(profile.Enrich, s.definitions(), out),
 		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, holders: waterfall.Holders{}, used: waterfall.Record{Provider: job.Provider},
-		known: map[string]json.RawMessage{}, waiting: map[string]bool{},
+		known: map[string]json.RawMessage{}, waiting: map[string]bool{}, kept: map[string]answer{}, absent: map[string]bool{},
 	}
 	c.plan.Explore = waterfall.Explores(rows)
 	if err := c.run(ctx); err != nil {
@@ -187,6 +187,8 @@ type chunk struct {
 	tally   domain.CacheTally
 	known   map[string]json.RawMessage // answers that came while this attempt was about to ask
 	waiting map[string]bool            // questions that are being answered, by the provider or for another worker
+	kept    map[string]answer          // answers that this attempt has kept in the cache
+	absent  map[string]bool            // questions that the cache had no answer to when this attempt looked
 	skipped error                      // why the provider is of no use for the rest of the chunk
 	pending time.Duration              // until answers that the provider works on are ready
 }
