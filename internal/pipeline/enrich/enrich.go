@@ -225,10 +225,15 @@ func (c *chunk) run(ctx context.Context) error {
 			return err
 		}
 		if len(questions) > 0 { // else others have answered, or are about to
-			if err := c.buy(ctx, made, questions); err != nil {
+			if free(questions) {
+				err = c.askFree(ctx, made, questions)
+			} else {
+				err = c.buy(ctx, made, questions)
+				made++
+			}
+			if err != nil {
 				return err
 			}
-			made++
 		}
 		if c.skipped != nil {
 			c.plan.GiveUp(c.rows, c.name, string(fault.KindOf(c.skipped)))
@@ -276,16 +281,41 @@ func (c *chunk) buy(ctx context.Context, made int, questions []question) error {
 	if err := errors.Join(w.applyAll(ctx), c.release(context.WithoutCancel(ctx), questions, w.answers)); err != nil {
 		return errors.Join(askErr, err)
 	}
-	given := c.last && fault.Is(askErr, fault.Unavailable, fault.Unclear, fault.BadResponse) || c.shut && fault.Is(askErr, fault.CircuitOpen)
-	if askErr != nil && given && !w.ours {
-		// What was bought counts; the rest of the chunk goes on without.
-		c.skipped, askErr = askErr, nil
+	if askErr = c.giveUp(w, askErr); askErr != nil {
+		return askErr
 	}
-	if askErr == nil && c.skipped == nil {
+	if c.skipped == nil {
 		c.skipped = noMoney
 		return capErr // the rest of the chunk waits for money
 	}
-	return askErr
+	return nil
+}
+
+// giveUp decides whether a wave's failure is the end of the provider for this
+// chunk: what was bought counts, and the rest of the chunk goes on without.
+func (c *chunk) giveUp(w *wave, err error) error {
+	over := c.last && fault.Is(err, fault.Unavailable, fault.Unclear, fault.BadResponse) || c.shut && fault.Is(err, fault.CircuitOpen)
+	if err == nil || w.ours || !over {
+		return err
+	}
+	c.skipped = err
+	return nil
+}
+
+// free reports whether a wave can cost nothing.
+func free(questions []question) bool {
+	return !slices.ContainsFunc(questions, func(q question) bool { return q.price.Max() > 0 })
+}
+
+// askFree is buy for questions that cost nothing: there is nothing to reserve, to
+// settle or to lose.
+func (c *chunk) askFree(ctx context.Context, made int, questions []question) error {
+	w := &wave{chunk: c, order: c.ref.Run + "/" + budget.ID(c.ref, c.name, made), questions: questions}
+	err := w.ask(ctx)
+	if applied := w.applyAll(ctx); applied != nil {
+		return errors.Join(err, applied)
+	}
+	return c.giveUp(w, err)
 }
 
 // reserve sets the highest price of the questions aside. Where the cap does not
