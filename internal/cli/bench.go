@@ -16,6 +16,7 @@ import (
 
 	"github.com/messageai/sluice/internal/api"
 	"github.com/messageai/sluice/internal/bench"
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/localaws/meter"
 	"github.com/messageai/sluice/internal/practice"
 )
@@ -27,16 +28,16 @@ const (
 	readme      = "README.md"
 )
 
-// benchTolerance is by what share a count may grow before the gate shuts: the
+// benchTolerance is by what share a count may change before the gate shuts: the
 // order in which workers run moves some by a percent.
-const benchTolerance = 0.05
+const benchTolerance = 0.03
 
 type benchCommand struct {
 	Prospects int    `default:"10000" help:"How many prospects to run."`
 	Seed      uint64 `default:"11" help:"Seed of the synthetic market."`
 	JSON      bool   `name:"json" help:"Print one JSON object."`
 	Keep      bool   `help:"Keep the result in bench/results.json and the tables (from the repository's root)."`
-	Gate      bool   `help:"Fail if a count is worse than the kept one of this size."`
+	Gate      bool   `help:"Fail if a count is another one than the kept one of this size."`
 	Items     bool   `help:"Show which function makes which DynamoDB call on which kind of item."`
 	StateDir  string `help:"Folder for stored objects; default: memory. For runs that do not fit."`
 }
@@ -97,6 +98,12 @@ func (b *benchCommand) measure(ctx context.Context, world *practice.World, p *pr
 	for _, u := range meter.Units() {
 		r.PerProspect[u.String()], r.USD[u.String()] = billed.Count(u)/n, billed.CostMicroUSD(u)/n
 	}
+	r.PerSandbox = p.perSandbox()
+	ledger, err := world.Store.Ledger(ctx, domain.Ref{Team: practice.Team, Campaign: started.CampaignID, Run: started.RunID})
+	if err != nil {
+		return r, err
+	}
+	r.OwnP95 = ownP95(used.enrich, ledger.Chunks)
 	answers, err := answerUnits(ctx, world)
 	if err != nil {
 		return r, err
@@ -157,9 +164,12 @@ func (b *benchCommand) report(t terminal, r bench.Result) error {
 }
 
 func gate(record bench.Record, r bench.Result) error {
-	worse, err := record.Worse(r, benchTolerance)
+	worse, better, err := record.Changed(r, benchTolerance)
 	if err == nil && len(worse) > 0 {
-		err = fmt.Errorf("worse than %s; keep the new figures with --keep if that is meant:\n%s", benchRecord, strings.Join(worse, "\n"))
+		err = fmt.Errorf("worse than %s; write the new figures with make bench if that is meant:\n%s", benchRecord, strings.Join(worse, "\n"))
+	}
+	if len(better) > 0 {
+		err = errors.Join(err, fmt.Errorf("better than %s: write it with make bench, so that it stays so:\n%s", benchRecord, strings.Join(better, "\n")))
 	}
 	return err
 }

@@ -120,4 +120,3 @@ func (n *items) table(prospects int) string {
 	}
 	return b.String()
 }
-

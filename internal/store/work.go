@@ -162,13 +162,22 @@ func (s *Store) SaveShard(ctx context.Context, ref domain.Ref, owner string, sh 
 }
 
 // SaveChunk records a chunk's counts. Repeating it overwrites them with the same.
+// They are packed: each later write to the item, a push, is billed by its size.
 func (s *Store) SaveChunk(ctx context.Context, ref domain.Ref, c Chunk) error {
-	return s.setChunk(ctx, ref, "doc", c, "")
+	doc, err := s.packer.pack(inJSON(c))
+	if err != nil {
+		return fmt.Errorf("store.save_chunk: %w", err)
+	}
+	return s.setChunk(ctx, ref, "doc", bin(doc), "")
 }
 
 // FailChunk records why a chunk ended early, unless it was converted already.
 func (s *Store) FailChunk(ctx context.Context, ref domain.Ref, c Chunk) error {
-	err := s.setChunk(ctx, ref, "doc", c, "attribute_not_exists(#doc)")
+	doc, err := s.packer.pack(inJSON(c))
+	if err != nil {
+		return fmt.Errorf("store.fail_chunk: %w", err)
+	}
+	err = s.setChunk(ctx, ref, "doc", bin(doc), "attribute_not_exists(#doc)")
 	if _, lost := conditionFailed(err); lost {
 		return nil
 	}
@@ -182,7 +191,11 @@ func (s *Store) SavePush(ctx context.Context, ref domain.Ref, crm, lead string, 
 	if lead != "" {
 		attribute = byHand + crm + "#" + lead
 	}
-	return s.setChunk(ctx, ref, attribute, tally, "")
+	doc, err := json.Marshal(tally)
+	if err != nil {
+		return fmt.Errorf("store.save_push: %w", err)
+	}
+	return s.setChunk(ctx, ref, attribute, str(string(doc)), "")
 }
 
 // byHand begins the attributes with what pushes of single leads did.
@@ -200,21 +213,17 @@ func (s *Store) SaveConversion(ctx context.Context, ref domain.Ref, prospectID s
 	return failure("store.save_conversion", err)
 }
 
-func (s *Store) setChunk(ctx context.Context, ref domain.Ref, attribute string, v any, condition string) error {
-	doc, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("store.save_chunk: %w", err)
-	}
+func (s *Store) setChunk(ctx context.Context, ref domain.Ref, attribute string, value types.AttributeValue, condition string) error {
 	in := &dynamodb.UpdateItemInput{
 		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), chunkUnit(ref.Chunk)),
 		UpdateExpression:          aws.String("SET #doc = :doc"),
 		ExpressionAttributeNames:  map[string]string{"#doc": attribute},
-		ExpressionAttributeValues: item{":doc": str(string(doc))},
+		ExpressionAttributeValues: item{":doc": value},
 	}
 	if condition != "" {
 		in.ConditionExpression = &condition
 	}
-	_, err = s.db.UpdateItem(ctx, in)
+	_, err := s.db.UpdateItem(ctx, in)
 	if _, lost := conditionFailed(err); lost {
 		return err
 	}
@@ -234,7 +243,7 @@ func (s *Store) Ledger(ctx context.Context, ref domain.Ref) (Ledger, error) {
 	err := s.query(ctx, s.opts.Ledger, spendPK(ref.Run), "", func(it item) error {
 		sk := textOf(it, "sk")
 		if name, ok := strings.CutPrefix(sk, "CHUNK#"); ok {
-			c, err := chunkOf(name, it)
+			c, err := s.chunkOf(name, it)
 			l.Chunks[name] = c
 			return err
 		}
@@ -255,12 +264,12 @@ func (s *Store) Ledger(ctx context.Context, ref domain.Ref) (Ledger, error) {
 	return l, failure("store.ledger", err)
 }
 
-func chunkOf(name string, it item) (Chunk, error) {
+func (s *Store) chunkOf(name string, it item) (Chunk, error) {
 	c := Chunk{Name: name}
 	c.retried(it)
 	c.turned(it)
-	if doc := textOf(it, "doc"); doc != "" {
-		if err := json.Unmarshal([]byte(doc), &c); err != nil {
+	if doc := bytesOf(it, "doc"); doc != nil {
+		if err := s.packer.unpack(doc, maxObject, func(plain []byte) error { return json.Unmarshal(plain, &c) }); err != nil {
 			return c, err
 		}
 	}

@@ -195,8 +195,8 @@ const placesShare = 5 // one in five
 const (
 	apolloPage     = 100
 	apolloMaxPages = 500
-	placesMaxRows  = 60 // three pages of twenty
-	placesSearches = 25 // of one shard
+	placesMaxRows  = 60  // three pages of twenty
+	placesSearches = 25  // of one shard
 	shardMinRows   = 500 // a chunk: a shard of several is a multiple of it
 	shardMaxRows   = 5_000
 )
