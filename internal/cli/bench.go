@@ -39,6 +39,7 @@ type benchCommand struct {
 	Keep      bool   `help:"Keep the result in bench/results.json and the tables (from the repository's root)."`
 	Gate      bool   `help:"Fail if a count is another one than the kept one of this size."`
 	Items     bool   `help:"Show which function makes which DynamoDB call on which kind of item."`
+	Profile   string `help:"Write the processor profile into a file for go tool pprof." placeholder:"FILE"`
 	StateDir  string `help:"Folder for stored objects; default: memory. For runs that do not fit."`
 }
 
@@ -74,7 +75,7 @@ func (b *benchCommand) measure(ctx context.Context, world *practice.World, p *pr
 	if err == nil {
 		err = b.wait(ctx, world)
 	}
-	used, perr := p.stop()
+	used, perr := p.stop(b.Profile)
 	if err := errors.Join(err, perr); err != nil {
 		return r, err
 	}

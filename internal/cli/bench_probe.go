@@ -6,6 +6,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"os"
 	"runtime/metrics"
 	"runtime/pprof"
 	"slices"
@@ -82,11 +83,17 @@ func (p *probe) start() error {
 	return pprof.StartCPUProfile(&p.profile)
 }
 
-func (p *probe) stop() (usage, error) {
+// file is where the profile is written; "" for nowhere.
+func (p *probe) stop(file string) (usage, error) {
 	pprof.StopCPUProfile()
 	close(p.done)
 	p.watch.Wait()
 	u := usage{elapsed: time.Since(p.began), stages: map[string]time.Duration{}, enrich: map[string]time.Duration{}, peak: p.peak}
+	if file != "" {
+		if err := os.WriteFile(file, p.profile.Bytes(), 0o644); err != nil { //nolint:gosec // figures are for everybody
+			return u, err
+		}
+	}
 	parsed, err := profile.Parse(&p.profile)
 	if err != nil {
 		return u, err

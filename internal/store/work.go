@@ -162,22 +162,13 @@ func (s *Store) SaveShard(ctx context.Context, ref domain.Ref, owner string, sh 
 }
 
 // SaveChunk records a chunk's counts. Repeating it overwrites them with the same.
-// They are packed: each later write to the item, a push, is billed by its size.
 func (s *Store) SaveChunk(ctx context.Context, ref domain.Ref, c Chunk) error {
-	doc, err := s.packer.pack(inJSON(c))
-	if err != nil {
-		return fmt.Errorf("store.save_chunk: %w", err)
-	}
-	return s.setChunk(ctx, ref, "doc", bin(doc), "")
+	return s.putChunk(ctx, ref, c, "")
 }
 
 // FailChunk records why a chunk ended early, unless it was converted already.
 func (s *Store) FailChunk(ctx context.Context, ref domain.Ref, c Chunk) error {
-	doc, err := s.packer.pack(inJSON(c))
-	if err != nil {
-		return fmt.Errorf("store.fail_chunk: %w", err)
-	}
-	err = s.setChunk(ctx, ref, "doc", bin(doc), "attribute_not_exists(#doc)")
+	err := s.putChunk(ctx, ref, c, "attribute_not_exists(#doc)")
 	if _, lost := conditionFailed(err); lost {
 		return nil
 	}
@@ -191,11 +182,7 @@ func (s *Store) SavePush(ctx context.Context, ref domain.Ref, crm, lead string, 
 	if lead != "" {
 		attribute = byHand + crm + "#" + lead
 	}
-	doc, err := json.Marshal(tally)
-	if err != nil {
-		return fmt.Errorf("store.save_push: %w", err)
-	}
-	return s.setChunk(ctx, ref, attribute, str(string(doc)), "")
+	return s.setChunk(ctx, ref, attribute, tally, "")
 }
 
 // byHand begins the attributes with what pushes of single leads did.
@@ -213,17 +200,39 @@ func (s *Store) SaveConversion(ctx context.Context, ref domain.Ref, prospectID s
 	return failure("store.save_conversion", err)
 }
 
-func (s *Store) setChunk(ctx context.Context, ref domain.Ref, attribute string, value types.AttributeValue, condition string) error {
+// chunkDoc is a [Chunk] as it is stored. What it taught is most of it, and is
+// packed: each later write to the item, as of a push, is billed by its size.
+type chunkDoc struct {
+	Chunk
+	Taught []byte `json:"taught,omitempty"` // Seen
+}
+
+func (s *Store) putChunk(ctx context.Context, ref domain.Ref, c Chunk, condition string) error {
+	d := chunkDoc{Chunk: c}
+	if d.Seen = nil; len(c.Seen) > 0 {
+		var err error
+		if d.Taught, err = s.packer.pack(inJSON(c.Seen)); err != nil {
+			return fmt.Errorf("store.save_chunk: %w", err)
+		}
+	}
+	return s.setChunk(ctx, ref, "doc", d, condition)
+}
+
+func (s *Store) setChunk(ctx context.Context, ref domain.Ref, attribute string, v any, condition string) error {
+	doc, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("store.save_chunk: %w", err)
+	}
 	in := &dynamodb.UpdateItemInput{
 		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), chunkUnit(ref.Chunk)),
 		UpdateExpression:          aws.String("SET #doc = :doc"),
 		ExpressionAttributeNames:  map[string]string{"#doc": attribute},
-		ExpressionAttributeValues: item{":doc": value},
+		ExpressionAttributeValues: item{":doc": str(string(doc))},
 	}
 	if condition != "" {
 		in.ConditionExpression = &condition
 	}
-	_, err := s.db.UpdateItem(ctx, in)
+	_, err = s.db.UpdateItem(ctx, in)
 	if _, lost := conditionFailed(err); lost {
 		return err
 	}
@@ -268,9 +277,15 @@ func (s *Store) chunkOf(name string, it item) (Chunk, error) {
 	c := Chunk{Name: name}
 	c.retried(it)
 	c.turned(it)
-	if doc := bytesOf(it, "doc"); doc != nil {
-		if err := s.packer.unpack(doc, maxObject, func(plain []byte) error { return json.Unmarshal(plain, &c) }); err != nil {
+	if doc := textOf(it, "doc"); doc != "" {
+		d := chunkDoc{Chunk: c}
+		if err := json.Unmarshal([]byte(doc), &d); err != nil {
 			return c, err
+		}
+		if c = d.Chunk; d.Taught != nil {
+			if err := s.packer.unpack(d.Taught, maxObject, func(plain []byte) error { return json.Unmarshal(plain, &c.Seen) }); err != nil {
+				return c, err
+			}
 		}
 	}
 	if set, ok := it["byhand"].(*types.AttributeValueMemberSS); ok {
