@@ -32,6 +32,12 @@ type Result struct {
 	StoredMB     int                `json:"storedMB"`     // of it, what the local AWS stores
 	PerProspect  map[string]float64 `json:"perProspect"`  // what AWS bills by, by unit
 	USD          map[string]float64 `json:"usdPerMillionProspects"`
+	// PerSandbox is the most that one sandbox of a function asked for, by unit and
+	// function.
+	PerSandbox map[string]float64 `json:"mostPerSandbox"`
+	// OwnP95 is the processor time of function enrich per enriched prospect that
+	// 95 % of them stay within, in microseconds.
+	OwnP95 float64 `json:"ownMicrosecondsPerEnrichedProspectP95"`
 	// AnswerUnits is how many of the write units kept answers of providers, and
 	// AnswerUSD what those cost: the price of paying nothing twice.
 	AnswerUnits float64 `json:"answerWriteUnits"`
@@ -92,27 +98,41 @@ func sameSize(a, b Result) bool {
 	return math.Abs(float64(a.Prospects-b.Prospects)) <= float64(b.Prospects)/10
 }
 
-// noisy are the units that depend on time: how long things took on the machine,
-// and how many sandboxes were started, each of which reads its secrets, meanwhile.
-var noisy = []string{"lambdaGBMilliseconds", "secretsRequests", "kmsRequests"}
+// bySandbox are the units that a sandbox of a function consumes when it starts:
+// keys and secrets are read once and kept. How many sandboxes are started
+// depends on how busy the machine is, so not the number per prospect is compared
+// but the most that one sandbox asked for.
+var bySandbox = []string{"secretsRequests", "kmsRequests"}
 
-// Worse compares the counts of a result with the kept one of its size and
-// returns a line for each that grew by more than the tolerance, a share. A size
-// that was never kept is an error.
-func (r Record) Worse(now Result, tolerance float64) ([]string, error) {
+// timed is the unit that is a time: how long functions took on the machine.
+const timed = "lambdaGBMilliseconds"
+
+// Changed compares the counts of a result with the kept one of its size and
+// returns a line for each that grew, and for each that fell, by more than the
+// tolerance, a share. What got better must be kept too, or it could be lost again
+// unnoticed. A size that was never kept is an error.
+func (r Record) Changed(now Result, tolerance float64) (worse, better []string, err error) {
 	at := slices.IndexFunc(r.Runs, func(kept Result) bool { return sameSize(kept, now) })
 	if at < 0 {
-		return nil, fmt.Errorf("no result for %d prospects is kept to compare with", now.Prospects)
+		return nil, nil, fmt.Errorf("no result for %d prospects is kept to compare with", now.Prospects)
 	}
-	kept := r.Runs[at]
-	var worse []string
-	for _, unit := range slices.Sorted(maps.Keys(now.PerProspect)) {
-		if slices.Contains(noisy, unit) {
-			continue
-		}
-		if before, after := kept.PerProspect[unit], now.PerProspect[unit]; after > before*(1+tolerance) {
-			worse = append(worse, fmt.Sprintf("%s per prospect: %.4f, was %.4f", unit, after, before))
+	compare := func(per string, kept, now map[string]float64, left []string) {
+		units := maps.Clone(kept)
+		maps.Copy(units, now)
+		for _, unit := range slices.Sorted(maps.Keys(units)) {
+			if slices.Contains(left, unit) {
+				continue
+			}
+			line := fmt.Sprintf("%s per %s: %.4f, was %.4f", unit, per, now[unit], kept[unit])
+			switch before, after := kept[unit], now[unit]; {
+			case after > before*(1+tolerance):
+				worse = append(worse, line)
+			case after < before*(1-tolerance):
+				better = append(better, line)
+			}
 		}
 	}
-	return worse, nil
+	compare("prospect", r.Runs[at].PerProspect, now.PerProspect, append([]string{timed}, bySandbox...))
+	compare("sandbox", r.Runs[at].PerSandbox, now.PerSandbox, nil)
+	return worse, better, nil
 }

@@ -14,7 +14,8 @@ func result(prospects int, writes float64) bench.Result {
 	return bench.Result{
 		Prospects: prospects, Seed: 11, PerMinute: 40_000, CPUMicroseconds: 2_500, PeakMemoryMB: 300, StoredMB: 40,
 		Stages:      map[string]float64{"function enrich": 900, "function score": 1_100},
-		PerProspect: map[string]float64{"writeUnits": writes, "lambdaGBMilliseconds": 10},
+		PerProspect: map[string]float64{"writeUnits": writes, "lambdaGBMilliseconds": 10, "secretsRequests": 0.01},
+		PerSandbox:  map[string]float64{"secretsRequests enrich": 2}, OwnP95: 1_234,
 		USD:         map[string]float64{"writeUnits": writes * 0.625, "lambdaGBMilliseconds": 0.13},
 		AnswerUnits: 1, AnswerUSD: 0.625,
 	}
@@ -48,26 +49,30 @@ func TestTheGateShutsOnCountsAlone(t *testing.T) {
 	var kept bench.Record
 	kept.Put(result(10_000, 4))
 	slower := result(9_990, 4.1)
-	slower.PerMinute, slower.CPUMicroseconds, slower.PeakMemoryMB = 1, 1e6, 1e6
+	slower.PerMinute, slower.CPUMicroseconds, slower.PeakMemoryMB, slower.OwnP95 = 1, 1e6, 1e6, 1e6
 	slower.PerProspect["lambdaGBMilliseconds"] = 1e6
+	changed := func(change func(*bench.Result)) bench.Result {
+		r := result(10_000, 4)
+		change(&r)
+		return r
+	}
 	for name, c := range map[string]struct {
-		now  bench.Result
-		want int
+		now           bench.Result
+		worse, better int
 	}{
-		"within the tolerance, on a slow machine": {slower, 0},
-		"more writes":  {result(10_000, 4.2), 1},
-		"fewer writes": {result(10_000, 2), 0},
+		"within the tolerance, on a slow machine": {slower, 0, 0},
+		"more writes":                            {result(10_000, 4.2), 1, 0},
+		"fewer writes":                           {result(10_000, 3.8), 0, 1},
+		"a unit that was not used before":        {changed(func(r *bench.Result) { r.PerProspect["s3Writes"] = 0.1 }), 1, 0},
+		"a unit that is not used any more":       {changed(func(r *bench.Result) { delete(r.PerProspect, "writeUnits") }), 0, 1},
+		"more sandboxes, each reading the same":  {changed(func(r *bench.Result) { r.PerProspect["secretsRequests"] *= 2 }), 0, 0},
+		"a sandbox that reads its secrets again": {changed(func(r *bench.Result) { r.PerSandbox["secretsRequests enrich"] = 3 }), 1, 0},
 	} {
-		if worse, err := kept.Worse(c.now, 0.03); err != nil || len(worse) != c.want {
-			t.Errorf("%s: %q, %v; want %d lines", name, worse, err, c.want)
+		if worse, better, err := kept.Changed(c.now, 0.03); err != nil || len(worse) != c.worse || len(better) != c.better {
+			t.Errorf("%s: %q worse, %q better, %v; want %d and %d lines", name, worse, better, err, c.worse, c.better)
 		}
 	}
-	fresh := result(10_000, 4)
-	fresh.PerProspect["s3Writes"] = 0.1
-	if worse, err := kept.Worse(fresh, 0.03); err != nil || len(worse) != 1 {
-		t.Errorf("a unit that was not used before: %q, %v; want a line", worse, err)
-	}
-	if _, err := kept.Worse(result(500, 4), 0.03); err == nil {
+	if _, _, err := kept.Changed(result(500, 4), 0.03); err == nil {
 		t.Error("a size that was never kept passes the gate")
 	}
 }
@@ -82,6 +87,7 @@ func TestTables(t *testing.T) {
 		"| per prospect | 1000 prospects | 10000 prospects | one execution per lead |\n| --- | --- | --- | --- |\n",
 		"| DynamoDB write units without kept answers | 3.000 | 2.500 | 36 |\n| and those that keep providers' answers | 1.000 | 1.000 |  |\n",
 		"| without kept answers | 2.00 | 1.69 |  |\n",
+		"| own processor ms per enriched prospect, p95 | 1.23 | 1.23 |  |\n",
 		"| **$ per million** | **2.63** | **2.32** | **559** |\n",
 	} {
 		if !strings.Contains(table, line) {

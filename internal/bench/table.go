@@ -57,6 +57,7 @@ func (r Record) Table() string {
 	line("without kept answers", "", func(x Result) string { return fmt.Sprintf("%.2f", x.Total()-x.AnswerUSD) })
 	line("prospects/min", "", func(x Result) string { return fmt.Sprintf("%.0f", x.PerMinute) })
 	line("processor ms", "", func(x Result) string { return fmt.Sprintf("%.2f", x.CPUMicroseconds/1000) })
+	line("own processor ms per enriched prospect, p95", "", func(x Result) string { return fmt.Sprintf("%.2f", x.OwnP95/1000) })
 	line("peak memory MB", "", func(x Result) string { return fmt.Sprintf("%d", x.PeakMemoryMB) })
 	line("of it stored by the local AWS", "", func(x Result) string { return fmt.Sprintf("%d", x.StoredMB) })
 	return b.String()

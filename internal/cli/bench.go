@@ -16,6 +16,7 @@ import (
 
 	"github.com/messageai/sluice/internal/api"
 	"github.com/messageai/sluice/internal/bench"
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/localaws/meter"
 	"github.com/messageai/sluice/internal/practice"
 )
@@ -27,22 +28,24 @@ const (
 	readme      = "README.md"
 )
 
-// benchTolerance is by what share a count may grow before the gate shuts: the
+// benchTolerance is by what share a count may change before the gate shuts: the
 // order in which workers run moves some by a percent.
-const benchTolerance = 0.05
+const benchTolerance = 0.03
 
 type benchCommand struct {
 	Prospects int    `default:"10000" help:"How many prospects to run."`
 	Seed      uint64 `default:"11" help:"Seed of the synthetic market."`
 	JSON      bool   `name:"json" help:"Print one JSON object."`
 	Keep      bool   `help:"Keep the result in bench/results.json and the tables (from the repository's root)."`
-	Gate      bool   `help:"Fail if a count is worse than the kept one of this size."`
+	Gate      bool   `help:"Fail if a count is another one than the kept one of this size."`
+	Items     bool   `help:"Show which function makes which DynamoDB call on which kind of item."`
+	Profile   string `help:"Write the processor profile into a file for go tool pprof." placeholder:"FILE"`
 	StateDir  string `help:"Folder for stored objects; default: memory. For runs that do not fit."`
 }
 
 // Run measures one campaign at zero provider latency.
 func (b *benchCommand) Run(ctx context.Context, t terminal) error {
-	p := newProbe()
+	p := newProbe(b.Items)
 	world, err := practice.Open(ctx, practice.Options{
 		Seed: b.Seed, People: marketSize(b.Prospects), Generous: true, StateDir: b.StateDir, Fresh: true, Wrap: p.wrap, Outside: p.outside,
 	})
@@ -52,6 +55,11 @@ func (b *benchCommand) Run(ctx context.Context, t terminal) error {
 	result, err := b.measure(ctx, world, p)
 	if err := errors.Join(err, world.Close()); err != nil {
 		return err
+	}
+	if p.items != nil {
+		if _, err := fmt.Fprintln(t.out, p.items.table(result.Prospects)); err != nil {
+			return err
+		}
 	}
 	return b.report(t, result)
 }
@@ -67,7 +75,7 @@ func (b *benchCommand) measure(ctx context.Context, world *practice.World, p *pr
 	if err == nil {
 		err = b.wait(ctx, world)
 	}
-	used, perr := p.stop()
+	used, perr := p.stop(b.Profile)
 	if err := errors.Join(err, perr); err != nil {
 		return r, err
 	}
@@ -91,6 +99,12 @@ func (b *benchCommand) measure(ctx context.Context, world *practice.World, p *pr
 	for _, u := range meter.Units() {
 		r.PerProspect[u.String()], r.USD[u.String()] = billed.Count(u)/n, billed.CostMicroUSD(u)/n
 	}
+	r.PerSandbox = p.perSandbox()
+	ledger, err := world.Store.Ledger(ctx, domain.Ref{Team: practice.Team, Campaign: started.CampaignID, Run: started.RunID})
+	if err != nil {
+		return r, err
+	}
+	r.OwnP95 = ownP95(used.enrich, ledger.Chunks)
 	answers, err := answerUnits(ctx, world)
 	if err != nil {
 		return r, err
@@ -151,9 +165,12 @@ func (b *benchCommand) report(t terminal, r bench.Result) error {
 }
 
 func gate(record bench.Record, r bench.Result) error {
-	worse, err := record.Worse(r, benchTolerance)
+	worse, better, err := record.Changed(r, benchTolerance)
 	if err == nil && len(worse) > 0 {
-		err = fmt.Errorf("worse than %s; keep the new figures with --keep if that is meant:\n%s", benchRecord, strings.Join(worse, "\n"))
+		err = fmt.Errorf("worse than %s; write the new figures with make bench if that is meant:\n%s", benchRecord, strings.Join(worse, "\n"))
+	}
+	if len(better) > 0 {
+		err = errors.Join(err, fmt.Errorf("better than %s: write it with make bench, so that it stays so:\n%s", benchRecord, strings.Join(better, "\n")))
 	}
 	return err
 }

@@ -2,13 +2,17 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"math"
 	"net/http"
+	"os"
 	"runtime/metrics"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,7 +21,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/pprof/profile"
 
+	"github.com/messageai/sluice/internal/localaws/meter"
 	"github.com/messageai/sluice/internal/practice"
+	"github.com/messageai/sluice/internal/store"
 )
 
 // answerOverhead is the size of an answer's item without the answer: keys,
@@ -31,16 +37,33 @@ type probe struct {
 	done    chan struct{}
 	peak    uint64
 	watch   sync.WaitGroup
+	items   *items // nil: not counted
+
+	mu        sync.Mutex
+	sandboxes []*sandboxUse
+}
+
+// sandboxUse is what one sandbox of a function asked for to get going.
+type sandboxUse struct {
+	function      string
+	secrets, keys atomic.Int64
 }
 
 // usage is what a probe measured.
 type usage struct {
 	elapsed, cpu time.Duration
 	stages       map[string]time.Duration
-	peak         uint64 // bytes
+	enrich       map[string]time.Duration // processor time of function enrich by chunk
+	peak         uint64                   // bytes
 }
 
-func newProbe() *probe { return &probe{done: make(chan struct{})} }
+func newProbe(count bool) *probe {
+	p := &probe{done: make(chan struct{})}
+	if count {
+		p.items = &items{}
+	}
+	return p
+}
 
 // start begins the measurement; stop ends it and must be called once.
 func (p *probe) start() error {
@@ -60,11 +83,17 @@ func (p *probe) start() error {
 	return pprof.StartCPUProfile(&p.profile)
 }
 
-func (p *probe) stop() (usage, error) {
+// file is where the profile is written; "" for nowhere.
+func (p *probe) stop(file string) (usage, error) {
 	pprof.StopCPUProfile()
 	close(p.done)
 	p.watch.Wait()
-	u := usage{elapsed: time.Since(p.began), stages: map[string]time.Duration{}, peak: p.peak}
+	u := usage{elapsed: time.Since(p.began), stages: map[string]time.Duration{}, enrich: map[string]time.Duration{}, peak: p.peak}
+	if file != "" {
+		if err := os.WriteFile(file, p.profile.Bytes(), 0o644); err != nil { //nolint:gosec // figures are for everybody
+			return u, err
+		}
+	}
 	parsed, err := profile.Parse(&p.profile)
 	if err != nil {
 		return u, err
@@ -78,6 +107,9 @@ func (p *probe) stop() (usage, error) {
 		}
 		took := time.Duration(sample.Value[len(sample.Value)-1])
 		u.stages[stage] += took
+		if chunk := sample.Label[practice.Chunk]; stage == "function enrich" && len(chunk) > 0 {
+			u.enrich[chunk[0]] += took
+		}
 		u.cpu += took
 	}
 	return u, nil
@@ -96,12 +128,47 @@ func collects(s *profile.Sample) bool {
 }
 
 // wrap marks the work of the local AWS in profiles.
-func (p *probe) wrap(_ string, next aws.HTTPClient) aws.HTTPClient { return localAWS{next} }
+func (p *probe) wrap(function string, next aws.HTTPClient) aws.HTTPClient {
+	if p.items != nil {
+		next = p.items.wrap(function, next)
+	}
+	use := &sandboxUse{function: function}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sandboxes = append(p.sandboxes, use)
+	return localAWS{next, use}
+}
 
-type localAWS struct{ next aws.HTTPClient }
+// perSandbox is the most that one sandbox of a function asked for, by unit and
+// function. How many sandboxes there are depends on how the machine schedules
+// them; what each one reads does not.
+func (p *probe) perSandbox() map[string]float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	most := map[string]float64{}
+	for _, s := range p.sandboxes {
+		for unit, n := range map[meter.Unit]int64{meter.SecretsRequests: s.secrets.Load(), meter.KMSRequests: s.keys.Load()} {
+			if name := unit.String() + " " + s.function; n > 0 {
+				most[name] = max(most[name], float64(n))
+			}
+		}
+	}
+	return most
+}
+
+type localAWS struct {
+	next aws.HTTPClient
+	use  *sandboxUse
+}
 
 // Do implements aws.HTTPClient.
 func (l localAWS) Do(r *http.Request) (out *http.Response, err error) {
+	switch service, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), "."); service {
+	case "secretsmanager":
+		l.use.secrets.Add(1)
+	case "TrentService":
+		l.use.keys.Add(1)
+	}
 	pprof.Do(r.Context(), pprof.Labels(practice.Stage, "local AWS"), func(context.Context) { out, err = l.next.Do(r) }) //nolint:bodyclose // the caller closes it
 	return out, err
 }
@@ -174,4 +241,30 @@ func answerUnits(ctx context.Context, world *practice.World) (units float64, err
 		}
 	}
 	return units, nil
+}
+
+// ownP95 is the own overhead per enriched prospect that 95 % of them stay
+// within, in microseconds: the processor time of function enrich over all turns
+// of a chunk, divided by the chunk's prospects that a provider was asked about.
+func ownP95(perChunk map[string]time.Duration, chunks map[string]store.Chunk) float64 {
+	type share struct {
+		each float64
+		rows int
+	}
+	var shares []share
+	all := 0
+	for name, c := range chunks {
+		if c.Enriched > 0 {
+			shares = append(shares, share{float64(perChunk[name].Microseconds()) / float64(c.Enriched), c.Enriched})
+			all += c.Enriched
+		}
+	}
+	slices.SortFunc(shares, func(a, b share) int { return cmp.Compare(a.each, b.each) })
+	seen := 0
+	for _, s := range shares {
+		if seen += s.rows; seen*100 >= all*95 {
+			return s.each
+		}
+	}
+	return 0
 }

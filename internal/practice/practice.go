@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/pprof"
 	"sync"
 	"time"
@@ -55,6 +56,14 @@ const Key = "sk_practice"
 // Stage is the label in profiles that says for whom the processor worked:
 // "function" and its name for the product's code.
 const Stage = "stage"
+
+// Chunk is the label in profiles that says about which chunk a function was
+// invoked, if it was about one.
+const Chunk = "chunk"
+
+// chunkOf finds the chunk in a function's payload: the state machine's, or a
+// queue's one message.
+var chunkOf = regexp.MustCompile(`\\?"chunk\\?":\\?"([a-z0-9-]+)`)
 
 // Options configure a world. The zero value is seed 0, in memory, without
 // latency or faults, with the providers' published quotas.
@@ -247,7 +256,11 @@ type labelled struct {
 
 // Invoke implements lambda.Handler.
 func (l labelled) Invoke(ctx context.Context, payload []byte) (out []byte, err error) {
-	pprof.Do(ctx, pprof.Labels(Stage, "function "+l.function), func(ctx context.Context) {
+	labels := pprof.Labels(Stage, "function "+l.function)
+	if found := chunkOf.FindAllSubmatch(payload, 2); len(found) == 1 {
+		labels = pprof.Labels(Stage, "function "+l.function, Chunk, string(found[0][1]))
+	}
+	pprof.Do(ctx, labels, func(ctx context.Context) {
 		out, err = l.Handler.Invoke(ctx, payload)
 	})
 	return out, err

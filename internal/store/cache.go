@@ -103,7 +103,11 @@ func (s *Store) DropAnswer(ctx context.Context, team, question string) error {
 }
 
 func (s *Store) answerItem(ctx context.Context, team, question string, answer any, life time.Duration) (map[string]types.AttributeValue, error) {
-	packed, err := s.packer.pack(inJSON(answer))
+	plain, err := json.Marshal(answer)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := s.packer.packSmall(plain)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +127,7 @@ func (s *Store) answerOf(ctx context.Context, team string, it map[string]types.A
 		return nil, err
 	}
 	err = s.packer.unpack(packed, maxObject, func(plain []byte) error {
-		answer = bytes.Clone(bytes.TrimSpace(plain))
+		answer = bytes.Clone(plain)
 		return nil
 	})
 	return answer, err

@@ -53,6 +53,24 @@ func (p *packer) pack(fill func(io.Writer) error) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// smallPack is up to what size a value is not worth compressing: DynamoDB bills
+// it as one kilobyte either way, with room for its key, its seal and what stands
+// beside it.
+const smallPack = 600
+
+// packSmall is pack for a value that is there already, mostly a small one. That
+// is put into a stored block, which every reader of compressed values reads.
+func (p *packer) packSmall(plain []byte) ([]byte, error) {
+	if n := len(plain); n <= smallPack {
+		const final = 1 // the last block, of the kind that is stored
+		return append([]byte{final, byte(n), byte(n >> 8), ^byte(n), ^byte(n >> 8)}, plain...), nil
+	}
+	return p.pack(func(w io.Writer) error {
+		_, err := w.Write(plain)
+		return err
+	})
+}
+
 // unpack lets read see what pack compressed; the bytes are only lent. More
 // than limit bytes are an error.
 func (p *packer) unpack(packed []byte, limit int64, read func([]byte) error) error {

@@ -163,12 +163,12 @@ func (s *Store) SaveShard(ctx context.Context, ref domain.Ref, owner string, sh 
 
 // SaveChunk records a chunk's counts. Repeating it overwrites them with the same.
 func (s *Store) SaveChunk(ctx context.Context, ref domain.Ref, c Chunk) error {
-	return s.setChunk(ctx, ref, "doc", c, "")
+	return s.putChunk(ctx, ref, c, "")
 }
 
 // FailChunk records why a chunk ended early, unless it was converted already.
 func (s *Store) FailChunk(ctx context.Context, ref domain.Ref, c Chunk) error {
-	err := s.setChunk(ctx, ref, "doc", c, "attribute_not_exists(#doc)")
+	err := s.putChunk(ctx, ref, c, "attribute_not_exists(#doc)")
 	if _, lost := conditionFailed(err); lost {
 		return nil
 	}
@@ -198,6 +198,24 @@ func (s *Store) SaveConversion(ctx context.Context, ref domain.Ref, prospectID s
 		ExpressionAttributeValues: item{":one": &types.AttributeValueMemberSS{Value: []string{string(from) + "#" + prospectID}}},
 	})
 	return failure("store.save_conversion", err)
+}
+
+// chunkDoc is a [Chunk] as it is stored. What it taught is most of it, and is
+// packed: each later write to the item, as of a push, is billed by its size.
+type chunkDoc struct {
+	Chunk
+	Taught []byte `json:"taught,omitempty"` // Seen
+}
+
+func (s *Store) putChunk(ctx context.Context, ref domain.Ref, c Chunk, condition string) error {
+	d := chunkDoc{Chunk: c}
+	if d.Seen = nil; len(c.Seen) > 0 {
+		var err error
+		if d.Taught, err = s.packer.pack(inJSON(c.Seen)); err != nil {
+			return fmt.Errorf("store.save_chunk: %w", err)
+		}
+	}
+	return s.setChunk(ctx, ref, "doc", d, condition)
 }
 
 func (s *Store) setChunk(ctx context.Context, ref domain.Ref, attribute string, v any, condition string) error {
@@ -234,7 +252,7 @@ func (s *Store) Ledger(ctx context.Context, ref domain.Ref) (Ledger, error) {
 	err := s.query(ctx, s.opts.Ledger, spendPK(ref.Run), "", func(it item) error {
 		sk := textOf(it, "sk")
 		if name, ok := strings.CutPrefix(sk, "CHUNK#"); ok {
-			c, err := chunkOf(name, it)
+			c, err := s.chunkOf(name, it)
 			l.Chunks[name] = c
 			return err
 		}
@@ -255,13 +273,19 @@ func (s *Store) Ledger(ctx context.Context, ref domain.Ref) (Ledger, error) {
 	return l, failure("store.ledger", err)
 }
 
-func chunkOf(name string, it item) (Chunk, error) {
+func (s *Store) chunkOf(name string, it item) (Chunk, error) {
 	c := Chunk{Name: name}
 	c.retried(it)
 	c.turned(it)
 	if doc := textOf(it, "doc"); doc != "" {
-		if err := json.Unmarshal([]byte(doc), &c); err != nil {
+		d := chunkDoc{Chunk: c}
+		if err := json.Unmarshal([]byte(doc), &d); err != nil {
 			return c, err
+		}
+		if c = d.Chunk; d.Taught != nil {
+			if err := s.packer.unpack(d.Taught, maxObject, func(plain []byte) error { return json.Unmarshal(plain, &c.Seen) }); err != nil {
+				return c, err
+			}
 		}
 	}
 	if set, ok := it["byhand"].(*types.AttributeValueMemberSS); ok {

@@ -19,7 +19,7 @@ import (
 )
 
 // ChunkRows is the most rows in a chunk.
-const ChunkRows = 250
+const ChunkRows = 500
 
 // claimsAtOnce bounds the conditional writes that one worker has in flight.
 const claimsAtOnce = 16

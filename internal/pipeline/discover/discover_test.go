@@ -250,12 +250,12 @@ func TestPagesBecomeChunks(t *testing.T) {
 	}{
 		{people: 0, page: 100, max: 500, chunks: []int{}, pages: 1},
 		{people: 1, page: 100, max: 500, chunks: []int{1}, pages: 1},
-		{people: c, page: 100, max: 1000, chunks: []int{c}, pages: 3},
-		{people: c + 1, page: 100, max: 1000, chunks: []int{c, 1}, pages: 3},
-		{people: c - 1, page: 100, max: 1000, chunks: []int{c - 1}, pages: 3},
-		{people: 2 * c, page: c, max: 1000, chunks: []int{c, c}, pages: 2},
+		{people: c, page: 100, max: 2 * c, chunks: []int{c}, pages: c / 100},
+		{people: c + 1, page: 100, max: 2 * c, chunks: []int{c, 1}, pages: c/100 + 1},
+		{people: c - 1, page: 100, max: 2 * c, chunks: []int{c - 1}, pages: c / 100},
+		{people: 2 * c, page: c, max: 2 * c, chunks: []int{c, c}, pages: 2},
 		{people: 3 * c, page: 2*c + 10, max: 3 * c, chunks: []int{c, c, c}, pages: 2},
-		{people: 1000, page: 100, max: 300, chunks: []int{c, 50}, pages: 3},
+		{people: 2 * c, page: 100, max: c + 50, chunks: []int{c, 50}, pages: c/100 + 1},
 		{people: 1000, page: 100, max: 99, chunks: []int{99}, pages: 1},
 		{people: 1000, page: 100, max: 100, chunks: []int{100}, pages: 1},
 	} {
@@ -364,9 +364,10 @@ func TestNoKillLosesOrDoublesARow(t *testing.T) {
 // when a worker has read one page.
 func killAnywhere(t *testing.T, searches int, pauses bool) {
 	t.Helper()
-	ids := people(530)
-	ids[300], ids[520] = ids[10], ids[11] // listed twice, across chunks
-	wantIDs := append(append(append([]string{}, ids[:300]...), ids[301:520]...), ids[521:]...)
+	const c = discover.ChunkRows
+	ids := people(2*c + 30)
+	ids[c+50], ids[2*c+20] = ids[10], ids[11] // listed twice, across chunks
+	wantIDs := append(append(append([]string{}, ids[:c+50]...), ids[c+51:2*c+20]...), ids[2*c+21:]...)
 	fresh := func() *world {
 		w := newWorld(ids, 90)
 		w.price, w.searches = 32_000, searches
@@ -384,7 +385,7 @@ func killAnywhere(t *testing.T, searches int, pauses bool) {
 		}
 	}
 	for at := 1; at <= probe.calls; at++ {
-		if probe.ops[at-1] == "ClaimProspect" && at%11 > 0 {
+		if probe.ops[at-1] == "ClaimProspect" && at%23 > 0 {
 			continue // one claim is like the next
 		}
 		for _, late := range []bool{false, true} {

@@ -14,6 +14,7 @@ func (w *wave) applyAll(ctx context.Context) error {
 	waiting := w.waitingRows()
 	for i, q := range w.questions {
 		if a, ok := w.answers[i]; ok {
+			w.kept[q.key] = a
 			if err := w.give(ctx, q, waiting.Rows[q.key], a, a.Answer); err != nil {
 				return err
 			}

@@ -131,7 +131,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 		Stage: s, ref: job.Ref, name: job.Provider, source: source, rows: rows, query: profile.Query, list: list,
 		last: job.Last, patient: job.Hops < patience, shut: job.Shut >= cmp.Or(s.OutagePatience, OutagePatience), plan: waterfall.New(profile.Enrich, s.definitions(), out),
 		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, holders: waterfall.Holders{}, used: waterfall.Record{Provider: job.Provider},
-		known: map[string]json.RawMessage{}, waiting: map[string]bool{},
+		known: map[string]json.RawMessage{}, waiting: map[string]bool{}, kept: map[string]answer{}, absent: map[string]bool{},
 	}
 	c.plan.Explore = waterfall.Explores(rows)
 	if err := c.run(ctx); err != nil {
@@ -191,6 +191,8 @@ type chunk struct {
 	tally   domain.CacheTally
 	known   map[string]json.RawMessage // answers that came while this attempt was about to ask
 	waiting map[string]bool            // questions that are being answered, by the provider or for another worker
+	kept    map[string]answer          // answers that this attempt has kept in the cache
+	absent  map[string]bool            // questions that the cache had no answer to when this attempt looked
 	skipped error                      // why the provider is of no use for the rest of the chunk
 	pending time.Duration              // until answers that the provider works on are ready
 }
@@ -227,10 +229,15 @@ func (c *chunk) run(ctx context.Context) error {
 			return err
 		}
 		if len(questions) > 0 { // else others have answered, or are about to
-			if err := c.buy(ctx, made, questions); err != nil {
+			if free(questions) {
+				err = c.askFree(ctx, made, questions)
+			} else {
+				err = c.buy(ctx, made, questions)
+				made++
+			}
+			if err != nil {
 				return err
 			}
-			made++
 		}
 		if c.skipped != nil {
 			c.plan.GiveUp(c.rows, c.name, string(fault.KindOf(c.skipped)))
@@ -278,16 +285,41 @@ func (c *chunk) buy(ctx context.Context, made int, questions []question) error {
 	if err := errors.Join(w.applyAll(ctx), c.release(context.WithoutCancel(ctx), questions, w.answers)); err != nil {
 		return errors.Join(askErr, err)
 	}
-	given := c.last && fault.Is(askErr, fault.Unavailable, fault.Unclear, fault.BadResponse) || c.shut && fault.Is(askErr, fault.CircuitOpen)
-	if askErr != nil && given && !w.ours {
-		// What was bought counts; the rest of the chunk goes on without.
-		c.skipped, askErr = askErr, nil
+	if askErr = c.giveUp(w, askErr); askErr != nil {
+		return askErr
 	}
-	if askErr == nil && c.skipped == nil {
+	if c.skipped == nil {
 		c.skipped = noMoney
 		return capErr // the rest of the chunk waits for money
 	}
-	return askErr
+	return nil
+}
+
+// giveUp decides whether a wave's failure is the end of the provider for this
+// chunk: what was bought counts, and the rest of the chunk goes on without.
+func (c *chunk) giveUp(w *wave, err error) error {
+	over := c.last && fault.Is(err, fault.Unavailable, fault.Unclear, fault.BadResponse) || c.shut && fault.Is(err, fault.CircuitOpen)
+	if err == nil || w.ours || !over {
+		return err
+	}
+	c.skipped = err
+	return nil
+}
+
+// free reports whether a wave can cost nothing.
+func free(questions []question) bool {
+	return !slices.ContainsFunc(questions, func(q question) bool { return q.price.Max() > 0 })
+}
+
+// askFree is buy for questions that cost nothing: there is nothing to reserve, to
+// settle or to lose.
+func (c *chunk) askFree(ctx context.Context, made int, questions []question) error {
+	w := &wave{chunk: c, order: c.ref.Run + "/" + budget.ID(c.ref, c.name, made), questions: questions}
+	err := w.ask(ctx)
+	if applied := w.applyAll(ctx); applied != nil {
+		return errors.Join(err, applied)
+	}
+	return c.giveUp(w, err)
 }
 
 // reserve sets the highest price of the questions aside. Where the cap does not

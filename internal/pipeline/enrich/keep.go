@@ -180,6 +180,8 @@ func (c *chunk) replay(ctx context.Context) error {
 }
 
 // lookUp returns the answers that are there, in this process or in the cache.
+// The cache is asked once for each question: what others answer in the meantime
+// is met when the question is claimed or its answer is kept.
 func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[string]answer, error) {
 	found := map[string]answer{}
 	raws := map[string]json.RawMessage{}
@@ -187,9 +189,11 @@ func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[strin
 	for _, key := range waiting.Keys {
 		if raw, known := c.known[key]; known {
 			raws[key] = raw
+		} else if a, kept := c.kept[key]; kept {
+			found[key] = a
 		} else if a, known := c.remembered(key, waiting.Ops[key]); known {
 			found[key] = a
-		} else {
+		} else if !c.absent[key] {
 			names = append(names, key)
 		}
 	}
@@ -197,6 +201,9 @@ func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[strin
 	cached, err := c.Store.Answers(ctx, c.ref.Team, names, c.begun)
 	if err != nil {
 		return nil, err
+	}
+	for _, key := range names {
+		c.absent[key] = cached[key] == nil
 	}
 	maps.Copy(raws, cached)
 	for key, raw := range raws {
@@ -281,9 +288,11 @@ func (c *chunk) settleLost(ctx context.Context, left store.Reservation) error {
 		q.leased = !c.exclusive(q.op, q.about)
 		lostAnswer := unclear(cost)
 		lostAnswer.Order, lostAnswer.At = order, c.Now().Unix()
-		if _, err := c.keep(ctx, q, lostAnswer); err != nil {
+		kept, err := c.keep(ctx, q, lostAnswer)
+		if err != nil {
 			return err
 		}
+		c.kept[q.key] = kept
 	}
 	if left.Presumed { // by now the cache may have forgotten some of its answers
 		spent = left.Max

@@ -195,9 +195,9 @@ const placesShare = 5 // one in five
 const (
 	apolloPage     = 100
 	apolloMaxPages = 500
-	placesMaxRows  = 60 // three pages of twenty
-	placesSearches = 25 // of one shard
-	shardMinRows   = 500
+	placesMaxRows  = 60  // three pages of twenty
+	placesSearches = 25  // of one shard
+	shardMinRows   = 500 // a chunk: a shard of several is a multiple of it
 	shardMaxRows   = 5_000
 )
 
@@ -275,7 +275,7 @@ func apolloShards(q domain.SearchQuery, rows int) []domain.DiscoverShard {
 	for i, part := range queries {
 		share := min(rows/(len(queries)-i), apolloPage*apolloMaxPages)
 		rows -= share
-		size := min(max(shardMinRows, share/16/apolloPage*apolloPage), shardMaxRows)
+		size := min(max(1, share/16/shardMinRows)*shardMinRows, shardMaxRows)
 		for from := 0; from < share; from += size {
 			out = append(out, domain.DiscoverShard{
 				Source: "apollo", Query: part, From: strconv.Itoa(from/apolloPage + 1), MaxRows: min(size, share-from),
