@@ -25,6 +25,11 @@ func draw(seed uint64) scenario {
 		s.Tables = drawTempo(r)
 	}
 	s.Campaigns = drawCampaigns(r)
+	if slices.ContainsFunc(s.Campaigns, func(c campaign) bool { return c.Team != s.Campaigns[0].Team }) {
+		// Two teams that share one CRM cannot both have a person who was in it before:
+		// what the first of them writes there, the second must leave alone.
+		s.Known = 0
+	}
 	s.Events = drawEvents(r, len(s.Campaigns))
 	return s
 }

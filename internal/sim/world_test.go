@@ -3,7 +3,6 @@ package sim_test
 import (
 	"bytes"
 	"context"
-	"crypto/cipher"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,10 +55,10 @@ type world struct {
 	count   int           // of processes
 	listed  []listing     // who must not be contacted, since when
 	broken  []broken
-	spoken  bytes.Buffer           // logs, problems, messages: whatever people or logs can see
-	paused  map[string]time.Time   // runs that people have paused, since when
-	keys    map[string]cipher.AEAD // by team; what a mutation has seen of them
-	plain   map[string]string      // sealed values, by what a mutation stored instead
+	spoken  bytes.Buffer         // logs, problems, messages: whatever people or logs can see
+	paused  map[string]time.Time // runs that people have paused, since when
+	keys    map[string]lock      // by team; what a mutation has seen of them
+	plain   map[string]string    // sealed values, by what a mutation stored instead
 }
 
 // run is one campaign's run.
@@ -117,7 +116,7 @@ func play(t *testing.T, s scenario, m *mutation) (out outcome) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			scenario: s, mutation: m, director: newDirector(s.Events), folder: folder, known: map[string]map[string]string{},
-			actors: make(chan struct{}, 16), restarts: make(chan struct{}, 1), paused: map[string]time.Time{}, keys: map[string]cipher.AEAD{}, plain: map[string]string{},
+			actors: make(chan struct{}, 16), restarts: make(chan struct{}, 1), paused: map[string]time.Time{}, keys: map[string]lock{}, plain: map[string]string{},
 		}
 		w.play(t.Context())
 		out = outcome{broken: w.broken, fired: w.director.fired(), took: time.Since(w.began)}
