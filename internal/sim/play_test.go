@@ -78,18 +78,12 @@ func (w *world) charged() map[string]money.Micro {
 // the providers had charged a moment ago is settled or set aside now, so that
 // the caps hold at every moment and not only in the end.
 func (w *world) covered(charged map[string]money.Micro) {
-	var covers, owed, settled money.Micro // settled at Hunter
+	var covers, owed money.Micro
 	for _, r := range w.runs {
 		spend := w.lastOf(r).Spend
 		covers += spend.SettledMicroUSD + spend.ReservedMicroUSD
-		settled += spend.ByProvider["hunter"]
 	}
-	for provider, sum := range charged {
-		// Known: an answer of Hunter's that was lost is settled at nothing, since its
-		// repetition is free, and counted when it is repeated. In the end it must be.
-		if provider == "hunter" && (w.director.ill("hunter") || !w.director.exact()) {
-			sum = min(sum, settled)
-		}
+	for _, sum := range charged {
 		owed += sum
 	}
 	if owed > covers && !w.owing { // once says it

@@ -118,6 +118,30 @@ func TestAnUnclearAnswerIsPaidForAndNeverAskedAgain(t *testing.T) {
 	}
 }
 
+// Where repeats are free, a lost answer is counted at its price until it comes,
+// and not again when it comes, whichever worker asks.
+func TestALostAnswerThatIsRepeatedFreeIsPaidForAtOnceAndOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		w.free = true
+		w.ledger.room = findPrice + verifyPrice // not a question more
+		rows := w.mailChunk(1)
+		w.put(t, rows)
+		left := []mishap{refused, lost, lost}
+		w.plan = func(_ int, op string) (what mishap) {
+			if strings.HasPrefix(op, "provider: ") && len(left) > 0 {
+				what, left = left[0], left[1:]
+			}
+			return what
+		}
+		w.check(t, rows, w.finish(t, w.mailbox()))
+		if len(left) > 0 || w.ledger.settled != w.charged || w.charged == 0 {
+			t.Errorf("%s is settled and %s charged, want both the same; %d mishaps are left", w.ledger.settled, w.charged, len(left))
+		}
+	})
+}
+
 func TestAQuestionOfManyRowsIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
