@@ -141,16 +141,22 @@ func drawCampaigns(r *rand.Rand) []campaign {
 		if chance(r, 0.2) {
 			c.Again = 1 + r.IntN(2)
 		}
-		if chance(r, 0.12) {
-			c.Fields = [][]string{{"person", "email", "email status", "company", "technologies"}, {"person", "phone", "email"}, {"email"}}[r.IntN(3)]
+		if chance(r, 0.2) {
+			c.Fields = [][]string{aboutCompanies, {"person", "phone", "email"}, {"email"}}[pick(r, 3, 1, 1)]
 		}
 		if chance(r, 0.5) {
 			c.Retry = 1 + r.IntN(2)
 		}
 		all = append(all, c)
 	}
+	if n == 2 && !rivals && chance(r, 0.25) { // at once, and about the same companies
+		all[1].After, all[1].Platforms, all[0].Fields, all[1].Fields = 0, all[0].Platforms, aboutCompanies, aboutCompanies
+	}
 	return all
 }
+
+// aboutCompanies are fields of which some are the same for all who work there.
+var aboutCompanies = []string{"person", "email", "email status", "company", "technologies"}
 
 // pick returns an index, drawn by weight.
 func pick(r *rand.Rand, weights ...int) int {
@@ -263,6 +269,10 @@ func drawEvents(r *rand.Rand, campaigns int, enrichers []string) (all []event) {
 		if all = append(all, e); chance(r, 0.2) {
 			all = append(all, event{Do: doKillBefore, In: "finalize", Nth: 1, Times: 3}) // its event is lost
 		}
+	}
+	if chance(r, 0.04) {
+		// A worker that dies wherever it comes: its provider is given up for the chunk.
+		all = append(all, event{Do: doKillAfter, In: "enrich", Call: []string{"s3", "dynamodb.TransactWriteItems"}[r.IntN(2)], Nth: 2 + r.IntN(6), Times: 30 + r.IntN(60)})
 	}
 	if chance(r, 0.03) {
 		e := place("api", "reap")

@@ -183,6 +183,7 @@ func (w *world) play(ctx context.Context) {
 	w.look(ctx)
 	close(done)
 	acting.Wait()
+	resuming.Wait() // what was begun meanwhile
 	w.check(ctx)
 }
 

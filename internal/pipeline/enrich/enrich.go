@@ -141,7 +141,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if err := s.Store.PutRows(ctx, job.Team, doc, c.rows); err != nil {
 		return nil, err
 	}
-	skipped := slices.Clone(job.Skipped)
+	skipped := append([]task.Skip{}, job.Skipped...) // never null: the state machine appends to it
 	if c.skipped != nil {
 		skipped = append(skipped, task.Skip{Provider: job.Provider, Error: string(fault.KindOf(c.skipped))})
 	}

@@ -327,16 +327,20 @@ func (w *world) work(ctx context.Context, ref domain.Ref, source enrich.Source) 
 	ctx, kill := context.WithCancel(ctx)
 	defer kill()
 	ctx = context.WithValue(ctx, attemptKey{}, &attempt{kill: kill})
+	_, err := w.stage(source).Do(ctx, task.Job{Last: w.last, Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name}})
+	return err
+}
+
+// stage is what workers run.
+func (w *world) stage(source enrich.Source) *enrich.Stage {
 	var stock enrich.Store = w
 	if w.stock != nil {
 		stock = w.stock
 	}
-	s := &enrich.Stage{
+	return &enrich.Stage{
 		Store: stock, Budget: budget.Budget{Ledger: w}, Sources: map[string]enrich.Source{source.Definition.Name: source},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Memory: w.memory,
 	}
-	_, err := s.Do(ctx, task.Job{Last: w.last, Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name}})
-	return err
 }
 
 // finish runs workers, one after the other, until one gets to the end, and
