@@ -107,7 +107,7 @@ func Enrich(_ context.Context, env config.Env, cfg aws.Config, outside Outside) 
 
 // Score builds the function of the Prescore and Score states.
 func Score(_ context.Context, env config.Env, cfg aws.Config, outside Outside) (lambda.Handler, error) {
-	p, err := assemble(env, cfg, outside, coreTable, ledgerTable, controlTable, bucket, keyID, secretPrefix, "SLUICE_EMBEDDER")
+	p, err := assemble(env, cfg, outside, coreTable, prospectsTable, ledgerTable, controlTable, bucket, keyID, secretPrefix, "SLUICE_EMBEDDER")
 	if err != nil {
 		return nil, err
 	}

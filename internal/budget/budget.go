@@ -21,17 +21,15 @@ import (
 type Ledger interface {
 	Reserve(ctx context.Context, ref domain.Ref, r store.Reservation) error
 	Settle(ctx context.Context, ref domain.Ref, r store.Reservation, actual money.Micro) error
-	OpenReservation(ctx context.Context, ref domain.Ref, provider string) (*store.Reservation, int, error)
+	Reserved(ctx context.Context, ref domain.Ref, provider string) (store.Left, error)
 }
 
 // Budget makes paid calls under a ledger.
 type Budget struct{ Ledger Ledger }
 
-// Recover looks for a reservation that a killed worker left open for this
-// chunk and provider. made is how many reservations of theirs there are, open
-// or not: with zero, nothing was asked yet.
-func (b Budget) Recover(ctx context.Context, ref domain.Ref, provider string) (left *store.Reservation, made int, err error) {
-	return b.Ledger.OpenReservation(ctx, ref, provider)
+// Recover looks for what earlier workers left of this chunk and provider.
+func (b Budget) Recover(ctx context.Context, ref domain.Ref, provider string) (store.Left, error) {
+	return b.Ledger.Reserved(ctx, ref, provider)
 }
 
 // ID names the reservation of a chunk and provider that follows made others.
@@ -48,16 +46,16 @@ func (b Budget) Spend(ctx context.Context, ref domain.Ref, provider string, limi
 		_, err := call(ctx)
 		return err
 	}
-	left, made, err := b.Recover(ctx, ref, provider)
+	left, err := b.Recover(ctx, ref, provider)
 	if err != nil {
 		return err
 	}
-	if left != nil {
-		if err := b.Ledger.Settle(ctx, ref, *left, left.Max); err != nil {
+	if left.Open != nil {
+		if err := b.Ledger.Settle(ctx, ref, *left.Open, left.Open.Max); err != nil {
 			return err
 		}
 	}
-	r := store.Reservation{ID: ID(ref, provider, made), Provider: provider, Max: limit}
+	r := store.Reservation{ID: ID(ref, provider, left.Made), Provider: provider, Max: limit}
 	if err := b.Ledger.Reserve(ctx, ref, r); err != nil {
 		return err
 	}

@@ -52,13 +52,14 @@ func (l *ledger) Settle(ctx context.Context, _ domain.Ref, r store.Reservation, 
 	return nil
 }
 
-func (l *ledger) OpenReservation(context.Context, domain.Ref, string) (open *store.Reservation, attempts int, err error) {
+func (l *ledger) Reserved(context.Context, domain.Ref, string) (store.Left, error) {
+	left := store.Left{Made: len(l.reservations)}
 	for _, r := range l.reservations {
 		if r.Open {
-			open = &r
+			left.Open = &r
 		}
 	}
-	return open, len(l.reservations), nil
+	return left, nil
 }
 
 func costs(c money.Micro, err error) func(context.Context) (money.Micro, error) {

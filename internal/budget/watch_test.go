@@ -49,8 +49,8 @@ func (p *purse) Settle(_ context.Context, _ domain.Ref, r store.Reservation, act
 	return nil
 }
 
-func (p *purse) OpenReservation(context.Context, domain.Ref, string) (*store.Reservation, int, error) {
-	return nil, 0, nil
+func (p *purse) Reserved(context.Context, domain.Ref, string) (store.Left, error) {
+	return store.Left{}, nil
 }
 
 func (p *purse) Spend(context.Context, domain.Ref) (store.Spend, error) {

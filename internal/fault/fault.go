@@ -50,7 +50,10 @@ type Error struct {
 	Provider   string        // empty if no provider is involved
 	Message    string        // what happened and what to do, for a person
 	RetryAfter time.Duration // zero: not known
-	Err        error         // cause; never a provider's body
+	// Acted: the request may have taken effect, and been charged, though repeating
+	// it is safe. Where it is not, the kind is Unclear.
+	Acted bool
+	Err   error // cause; never a provider's body
 }
 
 // New makes an [*Error].
@@ -100,6 +103,13 @@ func Is(err error, kinds ...Kind) bool {
 		}
 	}
 	return false
+}
+
+// MayHaveActed reports whether a request that may be repeated failed in a way
+// that leaves open whether it took effect.
+func MayHaveActed(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Acted
 }
 
 // RetryAfter returns how long the first [*Error] in err's chain asks to wait,

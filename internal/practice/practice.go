@@ -76,6 +76,7 @@ type Options struct {
 	Fresh      bool          // begin anew, whatever StateDir holds
 	Parameters map[string]string
 	Enrichers  []string                   // that have a key; none: apollo and hunter
+	Credits    map[string]int             // that an account has, by provider; one that is not named has plenty
 	Providers  map[string]upstream.Faults // by provider
 	Faults     localaws.Faults            // of AWS calls and provider calls
 	Tables     dynamodb.Dials             // throttling, conflicts and lags of DynamoDB
@@ -173,6 +174,11 @@ func (w *World) openProviders(opts Options) (err error) {
 		"neverbounce":  {Unlimited: opts.Generous},
 		"zerobounce":   {Unlimited: opts.Generous},
 		"zoominfo":     {Unlimited: opts.Generous},
+	}
+	for name, credits := range opts.Credits {
+		plan := plans[name]
+		plan.Credits = credits
+		plans[name] = plan
 	}
 	w.Sandbox, err = sandbox.New(sandbox.Options{
 		Seed: opts.Seed, People: opts.People, Latency: opts.Latency, Journal: w.remember(), Plans: plans, Faults: opts.Providers,

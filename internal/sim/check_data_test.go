@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,6 @@ import (
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/money"
-	"github.com/messageai/sluice/internal/practice"
 )
 
 // tables is everything that the stack holds, as it is at rest.
@@ -38,6 +38,11 @@ type item map[string]types.AttributeValue
 
 // all are the items of all tables.
 func (t tables) all() []item { return slices.Concat(t.core, t.prospects, t.ledger, t.control) }
+
+// items are the items by table.
+func (t tables) items() map[string][]item {
+	return map[string][]item{"core": t.core, "prospects": t.prospects, "ledger": t.ledger, "control": t.control}
+}
 
 func (it item) text(name string) string {
 	if v, ok := it[name].(*types.AttributeValueMemberS); ok {
@@ -166,9 +171,10 @@ func unsealedObject(key string) bool {
 	return strings.HasSuffix(key, "/plan.jsonl") || strings.HasPrefix(key, "runs/") && strings.Contains(key, "/results/")
 }
 
-// checkRest checks what is at rest: each item and object belongs to one team,
-// and what is not text is sealed under that team's key, at that place. ADR 10
-// says how; this is written from there and not with the store's code.
+// checkRest checks what is at rest: each item and object is of a kind that is
+// known, belongs to one team, and what is not text is sealed under that team's
+// key, at that place. ADR 10 says how; this is written from there and not with
+// the store's code.
 func (w *world) checkRest(ctx context.Context, t tables) {
 	locks, err := w.locks(ctx, t)
 	if err != nil {
@@ -176,74 +182,74 @@ func (w *world) checkRest(ctx context.Context, t tables) {
 		return
 	}
 	owner := w.traces()
-	var b strings.Builder
-	for _, it := range t.all() {
-		pk, sk := it.text("pk"), it.text("sk")
-		b.Reset()
-		it.readable(&b)
-		found := whose(owner, b.String())
-		// Limits and breakers are of the account at a provider. The team that every
-		// world has besides does nothing.
-		shared := strings.HasPrefix(pk, "LIMIT#") || strings.HasPrefix(pk, "BREAKER#") || it.text("team") == practice.Team
-		if len(found) > 1 || len(found) == 0 && !shared {
-			w.fail(thatTeamsAreApart, "item %s %s belongs to %v", pk, sk, found)
-			continue
-		}
-		for name, v := range it {
-			for _, sealed := range binary(v) {
-				// A wrapped key is KMS's, and what was asked are hashes: 6 bytes say nothing.
-				if sk != "DATAKEY" && name != "questions" && len(found) == 1 {
-					w.checkSealed(locks, owner, found[0], sealed, pk, pk+"/"+sk)
-				}
-			}
+	for table, items := range t.items() {
+		for _, it := range items {
+			w.checkItem(table, it, locks, owner)
 		}
 	}
 	for key, body := range t.objects {
-		found := whose(owner, key)
-		switch {
-		case len(found) != 1:
-			w.fail(thatTeamsAreApart, "object %s belongs to %v", key, found)
-		case unsealedObject(key):
-			if others := whose(owner, string(body)); len(others) > 1 || len(others) == 1 && others[0] != found[0] {
-				w.fail(thatTeamsAreApart, "object %s of %s names %v", key, found[0], others)
-			}
-		default:
-			w.checkSealed(locks, owner, found[0], body, key)
+		w.checkObject(key, body, locks, owner)
+	}
+}
+
+// objects are the keys that the product gives objects; the run is whose they are.
+var objects = regexp.MustCompile(`^(?:runs/([\w-]+)/(?:plan\.jsonl|profile|chunks/[\w-]+|work/[\w-]+/[\w-]+|retry/\d+/[\w-]+|push/hubspot/[\w-]+|results/.+)` +
+	`|answers/([\w-]+)/[\w-]+/\d+-` + providerNames + `|leads/([\w-]+)/[\w-]+)$`)
+
+// checkObject does for an object what checkItem does for an item.
+func (w *world) checkObject(key string, body []byte, locks map[string]lock, owner map[string]string) {
+	found := objects.FindStringSubmatch(key)
+	if found == nil {
+		w.fail(thatItemsAreKnown, "nobody knows what object %s is", key)
+		return
+	}
+	team := owner[found[1]+found[2]+found[3]]
+	if team == "" {
+		w.fail(thatTeamsAreApart, "object %s is of a run that nobody started", key)
+		return
+	}
+	if !unsealedObject(key) {
+		w.checkSealed(locks, owner, team, body, key)
+		return
+	}
+	for _, other := range whose(owner, string(body)) {
+		if other != team {
+			w.fail(thatTeamsAreApart, "object %s of %s names %s", key, team, other)
 		}
 	}
 }
 
-// checkSealed checks that a value opens with its team's key at one of the
-// places, and names no other team.
-func (w *world) checkSealed(locks map[string]cipher.AEAD, owner map[string]string, team string, sealed []byte, places ...string) {
-	for of, lock := range locks {
-		n := lock.NonceSize()
-		for _, place := range places {
-			if len(sealed) < n {
-				continue
-			}
-			plain, err := lock.Open(nil, sealed[:n], sealed[n:], []byte(place))
-			if err != nil {
-				continue
-			}
-			var others []string
-			if w.rivals() { // else there is nobody to be named
-				others = whose(owner, string(unpacked(plain)))
-			}
-			if of != team || len(others) > 1 || len(others) == 1 && others[0] != team {
-				w.fail(thatTeamsAreApart, "%s of %s is sealed for %s and names %v", place, team, of, others)
-			}
-			return
+// checkSealed checks that a value opens with its team's key at its place, and
+// names no other team. It returns what was sealed, unpacked; nil if it was not.
+func (w *world) checkSealed(locks map[string]lock, owner map[string]string, team string, sealed []byte, place string) []byte {
+	for of, l := range locks {
+		n := l.seal.NonceSize()
+		if len(sealed) < n {
+			continue
 		}
+		plain, err := l.seal.Open(nil, sealed[:n], sealed[n:], []byte(place))
+		if err != nil {
+			continue
+		}
+		plain = unpacked(plain)
+		var others []string
+		if w.rivals() { // else there is nobody to be named
+			others = whose(owner, string(plain))
+		}
+		if of != team || len(others) > 1 || len(others) == 1 && others[0] != team {
+			w.fail(thatTeamsAreApart, "%s of %s is sealed for %s and names %v", place, team, of, others)
+		}
+		return plain
 	}
 	text := string(sealed) + string(unpacked(sealed))
 	for _, trace := range traces {
 		if trace.MatchString(text) {
-			w.fail(thatNothingLeaks, "%s is not sealed, and shows what matches %s", places[0], trace)
-			return
+			w.fail(thatNothingLeaks, "%s is not sealed, and shows what matches %s", place, trace)
+			return nil
 		}
 	}
-	w.fail(thatNothingLeaks, "%s is not sealed under a team's key", places[0])
+	w.fail(thatNothingLeaks, "%s is not sealed under a team's key", place)
+	return nil
 }
 
 // unpacked is a value before it was compressed, or as much of it as it is.
@@ -255,13 +261,26 @@ func unpacked(packed []byte) []byte {
 	return out
 }
 
+// lock is what a team's data key does.
+type lock struct {
+	seal cipher.AEAD
+	hash []byte // key of keyed hashes
+}
+
+// mark is what is kept of a subject beside an answer: eight bytes.
+func (l lock) mark(subject string) string {
+	h := hmac.New(sha256.New, l.hash)
+	h.Write([]byte(subject))
+	return string(h.Sum(nil)[:8])
+}
+
 // locks are the teams' data keys.
-func (w *world) locks(ctx context.Context, t tables) (map[string]cipher.AEAD, error) {
+func (w *world) locks(ctx context.Context, t tables) (map[string]lock, error) {
 	cfg, err := w.Stack.Config("")
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]cipher.AEAD{}
+	out := map[string]lock{}
 	for _, it := range t.core {
 		team, ok := strings.CutPrefix(it.text("pk"), "TEAM#")
 		if !ok || it.text("sk") != "DATAKEY" {
@@ -280,15 +299,20 @@ func (w *world) locks(ctx context.Context, t tables) (map[string]cipher.AEAD, er
 	return out, nil
 }
 
-// lockOf derives from a data key the key that seals.
-func lockOf(dataKey []byte) (cipher.AEAD, error) {
-	h := hmac.New(sha256.New, dataKey)
-	h.Write([]byte("sluice seal v1"))
-	block, err := aes.NewCipher(h.Sum(nil))
-	if err != nil {
-		return nil, err
+// lockOf derives from a data key the keys that seal and hash.
+func lockOf(dataKey []byte) (l lock, err error) {
+	derive := func(purpose string) []byte {
+		h := hmac.New(sha256.New, dataKey)
+		h.Write([]byte(purpose))
+		return h.Sum(nil)
 	}
-	return cipher.NewGCM(block)
+	block, err := aes.NewCipher(derive("sluice seal v1"))
+	if err != nil {
+		return l, err
+	}
+	l.hash = derive("sluice hash v1")
+	l.seal, err = cipher.NewGCM(block)
+	return l, err
 }
 
 // traces are what gives a team away, and which.

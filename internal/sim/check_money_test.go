@@ -73,7 +73,7 @@ func (w *world) checkBills(all []chunk) {
 		// A page of places or a batch of embeddings whose answer was lost has to
 		// be bought again: without it the run could not go on. A person's data
 		// never is; two teams each buy their own.
-		if provider != "apollo" && provider != "hunter" {
+		if provider == "googleplaces" || provider == "openai" {
 			continue
 		}
 		charges := 0

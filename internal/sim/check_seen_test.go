@@ -110,11 +110,11 @@ func (w *world) histories(ctx context.Context) string {
 	started := 0
 	for _, r := range w.runs {
 		if r.ref.Run != "" {
-			started++
+			started += 1 + r.again
 		}
 	}
 	if err == nil && len(parents) != started {
-		w.fail(thatRequestsHappenOnce, "%d campaigns were started, there are %d executions", started, len(parents))
+		w.fail(thatRequestsHappenOnce, "%d attempts were started, there are %d executions", started, len(parents))
 	}
 	for _, parent := range parents {
 		if err == nil {

@@ -153,7 +153,7 @@ func (d *director) fired() (out []event) {
 // is settled must be what was charged. People, copies and delays in queues cost
 // none, nor does what happens to a function that buys nothing.
 func (d *director) exact() bool {
-	harmless := []string{doPause, doSuppress, doCopy, doLate}
+	harmless := []string{doPause, doSuppress, doCopy, doLate, doRotate, doRevoke, doShut}
 	buyers := []string{"discover", "enrich", "score", "plan"}
 	return !slices.ContainsFunc(d.fired(), func(e event) bool {
 		switch {

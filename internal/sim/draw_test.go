@@ -24,10 +24,42 @@ func draw(seed uint64) scenario {
 	if chance(r, 0.12) {
 		s.Tables = drawTempo(r)
 	}
+	if chance(r, 0.3) {
+		s.Enrichers = slices.Clone(waterfalls[pick(r, 4, 3, 3, 2, 1)])
+	}
+	if chance(r, 0.08) {
+		s.Credits = map[string]int{pickOf(r, s.enrichers()): r.IntN(40)}
+	}
 	s.Campaigns = drawCampaigns(r)
-	s.Events = drawEvents(r, len(s.Campaigns))
+	if slices.ContainsFunc(s.Campaigns, func(c campaign) bool { return c.Team != s.Campaigns[0].Team }) {
+		// Two teams that share one CRM cannot both have a person who was in it before:
+		// what the first of them writes there, the second must leave alone.
+		s.Known = 0
+	}
+	s.Events = drawEvents(r, len(s.Campaigns), s.enrichers())
 	return s
 }
+
+// waterfalls are providers that teams have connected, other than apollo and
+// hunter: with cheaper verifiers, without repeats that are free, by batches alone,
+// and everybody.
+var waterfalls = [][]string{
+	{"apollo", "hunter", "zerobounce"},
+	{"apollo", "zerobounce"},
+	{"apollo", "lusha", "hunter", "clearbit"},
+	{"apollo", "hunter", "zoominfo", "neverbounce"},
+	{"apollo", "clearbit", "hunter", "lusha", "neverbounce", "zerobounce", "zoominfo"},
+}
+
+// enrichers are the providers of the waterfall.
+func (s scenario) enrichers() []string {
+	if len(s.Enrichers) == 0 {
+		return []string{"apollo", "hunter"}
+	}
+	return s.Enrichers
+}
+
+func pickOf(r *rand.Rand, names []string) string { return names[r.IntN(len(names))] }
 
 // drawTempo draws how slowly DynamoDB serves. The product has no secondary
 // index, so that none can be late.
@@ -51,7 +83,7 @@ func drawLarge(seed uint64) scenario {
 	s := scenario{Seed: seed, People: 20_000, Campaigns: []campaign{{Platforms: []string{"apollo", "googleplaces"}, Max: 2_000}}}
 	paused := false
 	for range 2 {
-		for _, e := range drawEvents(r, 1) {
+		for _, e := range drawEvents(r, 1, s.enrichers()) {
 			if e.Do == doPause && paused {
 				continue // the end of one pause would be the end of the other
 			}
@@ -109,10 +141,22 @@ func drawCampaigns(r *rand.Rand) []campaign {
 		if chance(r, 0.2) {
 			c.Again = 1 + r.IntN(2)
 		}
+		if chance(r, 0.2) {
+			c.Fields = [][]string{aboutCompanies, {"person", "phone", "email"}, {"email"}}[pick(r, 3, 1, 1)]
+		}
+		if chance(r, 0.5) {
+			c.Retry = 1 + r.IntN(2)
+		}
 		all = append(all, c)
+	}
+	if n == 2 && !rivals && chance(r, 0.25) { // at once, and about the same companies
+		all[1].After, all[1].Platforms, all[0].Fields, all[1].Fields = 0, all[0].Platforms, aboutCompanies, aboutCompanies
 	}
 	return all
 }
+
+// aboutCompanies are fields of which some are the same for all who work there.
+var aboutCompanies = []string{"person", "email", "email status", "company", "technologies"}
 
 // pick returns an index, drawn by weight.
 func pick(r *rand.Rand, weights ...int) int {
@@ -169,7 +213,7 @@ var places = []struct {
 
 var queues = []string{"discover-apollo", "discover-googleplaces", "enrich-apollo", "enrich-hunter", "push-hubspot"}
 
-func drawEvents(r *rand.Rand, campaigns int) (all []event) {
+func drawEvents(r *rand.Rand, campaigns int, enrichers []string) (all []event) {
 	if chance(r, 0.05) {
 		return nil // nothing goes wrong: then everything must be exact
 	}
@@ -226,13 +270,30 @@ func drawEvents(r *rand.Rand, campaigns int) (all []event) {
 			all = append(all, event{Do: doKillBefore, In: "finalize", Nth: 1, Times: 3}) // its event is lost
 		}
 	}
+	if chance(r, 0.04) {
+		// A worker that dies wherever it comes: its provider is given up for the chunk.
+		all = append(all, event{Do: doKillAfter, In: "enrich", Call: []string{"s3", "dynamodb.TransactWriteItems"}[r.IntN(2)], Nth: 2 + r.IntN(6), Times: 30 + r.IntN(60)})
+	}
 	if chance(r, 0.03) {
 		e := place("api", "reap")
 		e.Do = doRestart
 		all = append(all, e)
 	}
+	if chance(r, 0.1) {
+		for range 1 + r.IntN(2) {
+			e := place("api", "reap")
+			e.Do, e.Who, e.Of = []string{doRotate, doRotate, doRevoke}[r.IntN(3)], r.IntN(campaigns), pickOf(r, keyed(enrichers))
+			all = append(all, e)
+		}
+	}
+	if chance(r, 0.06) {
+		e := place("api", "reap")
+		e.Do, e.Who, e.For = doShut, r.IntN(campaigns), span(time.Duration(1+r.IntN(3600))*time.Second)
+		e.Of = pickOf(r, append(slices.Clone(enrichers), "hubspot"))
+		all = append(all, e)
+	}
 	if chance(r, 0.3) {
-		all = append(all, drawIllness(r, []float64{1, 3}[pick(r, 4, 1)])...)
+		all = append(all, drawIllness(r, []float64{1, 3}[pick(r, 4, 1)], enrichers)...)
 	}
 	// Two mishaps of one call exclude one another: the first one stays.
 	type where struct {
@@ -248,9 +309,17 @@ func drawEvents(r *rand.Rand, campaigns int) (all []event) {
 	})
 }
 
+// keyed are the providers whose key is one word, so that a team's own can stand
+// for it; zoominfo gives out tokens.
+func keyed(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "zoominfo" })
+}
+
 // drawIllness draws what providers do wrong, and how much of it.
-func drawIllness(r *rand.Rand, degree float64) (all []event) {
-	for _, provider := range []string{"apollo", "hunter", "googleplaces", "hubspot", "openai"} {
+func drawIllness(r *rand.Rand, degree float64, enrichers []string) (all []event) {
+	ill := append([]string{"apollo", "hunter", "googleplaces", "hubspot", "openai"}, enrichers...)
+	slices.Sort(ill)
+	for _, provider := range slices.Compact(ill) {
 		if chance(r, 0.5) {
 			continue
 		}

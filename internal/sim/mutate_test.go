@@ -101,10 +101,10 @@ func (w *world) learn(c *awsCall, answer []byte) error {
 	if json.Unmarshal(c.body, &asked) != nil || json.Unmarshal(answer, &told) != nil || len(told.Plaintext) == 0 {
 		return nil // it was refused
 	}
-	lock, err := lockOf(told.Plaintext)
+	l, err := lockOf(told.Plaintext)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.keys[asked.EncryptionContext["team"]] = lock
+	w.keys[asked.EncryptionContext["team"]] = l
 	return err
 }
 
@@ -113,9 +113,9 @@ func (w *world) clear(c *awsCall) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	open := func(sealed []byte, place string) (plain []byte) {
-		for _, lock := range w.keys {
-			if n := lock.NonceSize(); len(sealed) > n {
-				if out, err := lock.Open(nil, sealed[:n], sealed[n:], []byte(place)); err == nil {
+		for _, l := range w.keys {
+			if n := l.seal.NonceSize(); len(sealed) > n {
+				if out, err := l.seal.Open(nil, sealed[:n], sealed[n:], []byte(place)); err == nil {
 					plain = out
 				}
 			}

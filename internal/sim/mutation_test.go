@@ -7,9 +7,14 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/provider/hunter"
 )
 
 // mutation switches one safeguard of the product off, from outside: it stands
@@ -135,6 +140,16 @@ func dropped(in, operation, says string, texts ...string) func(*world, string, *
 	}
 }
 
+// stripped makes a mutation in which items of a kind lose an attribute.
+func stripped(kind, attribute string) func(*world, string, *awsCall, aws.HTTPClient) (*http.Response, error) {
+	return func(_ *world, _ string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+		if c.is("PutItem", kind) {
+			c.edit(func(body map[string]any) { delete(part(body, "Item"), attribute) })
+		}
+		return c.pass(next)
+	}
+}
+
 // transaction makes a mutation that changes the items of a write transaction
 // that contains all texts.
 func transaction(change func(items []any), texts ...string) func(*world, string, *awsCall, aws.HTTPClient) (*http.Response, error) {
@@ -235,6 +250,101 @@ func mutations() []*mutation {
 				delete(part(items[2], "Put", "Item"), "questions")
 			}, "room - :max"),
 			needs: crash,
+		},
+		{
+			name: "single flight", hole: "what another worker is asking is asked as well",
+			breaks: []promise{thatNothingIsBoughtTwice},
+			call: func(w *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+				if c.is("PutItem", `"subjects"`) { // an answer, not what only says that somebody asks
+					return c.pass(next)
+				}
+				return without("PutItem", "attribute_exists(pk) OR attribute_not_exists(pk) OR #ttl <= :now", `"CACHE#`, "attribute_not_exists(pk)")(w, function, c, next)
+			},
+			needs: func(s scenario) bool {
+				return sameTeam(s) && s.Campaigns[1].After == 0 && slices.Contains(s.Campaigns[0].Fields, "company") && slices.Contains(s.Campaigns[1].Fields, "company")
+			},
+		},
+		{
+			name: "a wave's reservation", hole: "nothing is set aside for the questions of a wave",
+			breaks: []promise{thatBillsAreSettled},
+			call: transaction(func(items []any) {
+				for _, it := range items[:2] {
+					part(it, "Update", "ExpressionAttributeValues", ":max")["N"] = "0"
+				}
+				part(items[2], "Put", "Item", "max")["N"] = "0"
+			}, "room - :max", `"questions"`),
+		},
+		{
+			name: "paid ahead", hole: "a lost answer whose repetition is free is settled at less than its price",
+			breaks: []promise{thatBillsAreSettled},
+			call: transaction(func(items []any) {
+				less := hunter.Definition().Prices.Operations[provider.OpVerifyEmail].Max() / 2
+				add := func(of map[string]any, delta money.Micro) {
+					n, _ := of["N"].(string)
+					sum, _ := strconv.ParseInt(n, 10, 64) // as the product wrote it
+					of["N"] = strconv.FormatInt(sum+int64(delta), 10)
+				}
+				for _, it := range items[:2] {
+					values := part(it, "Update", "ExpressionAttributeValues")
+					add(part(values, ":back"), less)
+					add(part(values, ":more"), -less)
+				}
+				add(part(items[2], "Update", "ExpressionAttributeValues", ":actual"), -less)
+			}, ":prepaid"),
+			needs: func(s scenario) bool {
+				return slices.ContainsFunc(s.Events, func(e event) bool { return e.In == "hunter" || e.In == "enrich" })
+			},
+		},
+		{
+			name: "claims are given back", hole: "the claim of a person whom no row has stays",
+			breaks: []promise{thatClaimsHold},
+			call:   dropped("score", "DeleteItem", "{}", `"CLAIM#`),
+			needs: func(s scenario) bool {
+				return slices.ContainsFunc(s.Events, func(e event) bool { return e.In == "enrich" && e.times() >= 20 })
+			},
+		},
+		{
+			name: "keys out of use", hole: "workers do not see that a key was revoked or rotated",
+			breaks: []promise{thatOrdersAreObeyed},
+			call: func(w *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+				if function == "api" || !c.is("GetItem", `"KEYS"`) {
+					return c.pass(next)
+				}
+				w.mu.Lock()
+				seen, ok := w.plain[string(c.body)]
+				w.mu.Unlock()
+				if ok {
+					return c.answer(seen), nil
+				}
+				r, err := c.pass(next)
+				if err != nil {
+					return r, err
+				}
+				body, err := readBody(&r.Body)
+				if err == nil && r.StatusCode == http.StatusOK {
+					w.mu.Lock()
+					w.plain[string(c.body)] = string(body)
+					w.mu.Unlock()
+				}
+				return c.answer(string(body)), err
+			},
+			needs: has(doRevoke, doRotate),
+		},
+		{
+			name: "a circuit opened by hand", hole: "workers do not see that a person has shut a provider",
+			breaks: []promise{thatOrdersAreObeyed},
+			call:   dropped("api", "PutItem", "{}", `"BREAKER#`),
+			needs:  has(doShut),
+		},
+		{
+			name: "marks of answers", quick: true, hole: "nobody can find an answer by whom it is about",
+			breaks: []promise{thatAnswersAreMarked},
+			call:   stripped(`"CACHE#`, "subjects"),
+		},
+		{
+			name: "ends of answers", quick: true, hole: "answers are kept for ever",
+			breaks: []promise{thatItemsAreKnown},
+			call:   stripped(`"CACHE#`, "ttl"),
 		},
 		{
 			name: "push receipt", hole: "what was pushed is not kept",

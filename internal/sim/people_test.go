@@ -45,6 +45,9 @@ func (w *world) start(ctx context.Context, r *run) {
 		ICPID: icp.ID, Name: fmt.Sprint("campaign ", r.number), Platforms: r.Platforms,
 		Options: api.CampaignOptions{MaxProspects: r.Max, AutoConvert: &automatic, AutoEnrich: &enrich},
 	}
+	if len(r.Fields) > 0 {
+		request.Options.Enrich = &api.EnrichRequest{Fields: r.Fields}
+	}
 	if len(r.Caps) > 0 {
 		request.Options.CapUSD, r.raised = &r.Caps[0], 1
 	}
@@ -59,6 +62,9 @@ func (w *world) start(ctx context.Context, r *run) {
 			for attempt := 0; code == http.StatusConflict && key != "" && attempt < 10; attempt++ {
 				time.Sleep(time.Minute) // the first request is at work yet, or was cut off
 				code, answer = w.call(ctx, r.Team, "POST", campaigns, key, request)
+			}
+			if code == http.StatusUnprocessableEntity && has(doRevoke)(w.scenario) {
+				return // a source whose key the team has taken out of use cannot be asked
 			}
 			var started api.CampaignStarted
 			if err := json.Unmarshal(answer, &started); err != nil || code >= http.StatusBadRequest {
@@ -104,6 +110,12 @@ func (w *world) act(ctx context.Context, resuming *sync.WaitGroup, e event) {
 		w.suppressFound(ctx, e.Who)
 	case doStop:
 		w.stop(ctx, w.runs[e.Who%len(w.runs)], e.times())
+	case doRotate:
+		w.rotate(ctx, w.runs[e.Who%len(w.runs)].Team, e.Of)
+	case doRevoke:
+		w.revoke(ctx, w.runs[e.Who%len(w.runs)].Team, e.Of)
+	case doShut:
+		w.shut(ctx, resuming, w.runs[e.Who%len(w.runs)].Team, e.Of, time.Duration(e.For))
 	case doRestart:
 		select {
 		case w.restarts <- struct{}{}:
@@ -125,7 +137,7 @@ func (w *world) stop(ctx context.Context, r *run, times int) {
 		w.fail(thatItWorks, "stop: %v", err)
 		return
 	}
-	client, arn := sfn.NewFromConfig(cfg), w.execution(ref)
+	client, arn := sfn.NewFromConfig(cfg), w.execution(r)
 	x, err := client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
 	if err != nil {
 		w.fail(thatItWorks, "stop: %v", err)
@@ -142,25 +154,35 @@ func (w *world) stop(ctx context.Context, r *run, times int) {
 	r.stopped = time.Now()
 	w.mu.Unlock()
 	for range times - 1 {
-		w.tell(ref)
+		w.tell(r)
 	}
 }
 
-// execution is the ARN of a run's execution.
-func (w *world) execution(ref domain.Ref) string {
-	return strings.Replace(w.Stack.Output("StateMachine"), ":stateMachine:", ":execution:", 1) + ":" + ref.Run
+// execution is the ARN of a run's execution: of the latest attempt.
+func (w *world) execution(r *run) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	arn := strings.Replace(w.Stack.Output("StateMachine"), ":stateMachine:", ":execution:", 1) + ":" + r.ref.Run
+	if r.again > 0 {
+		arn += "-" + strconv.Itoa(r.again)
+	}
+	return arn
 }
 
 // tell tells finalize that an execution was stopped: an event more than there
 // had to be, or the one that docs/runbooks/executions-failed.md sends by hand
 // after it was lost.
-func (w *world) tell(ref domain.Ref) {
-	input, err := json.Marshal(ref)
+func (w *world) tell(r *run) {
+	arn := w.execution(r)
+	input, err := json.Marshal(struct {
+		domain.Ref
+		Attempt int `json:"attempt,omitempty"`
+	}{w.refOf(r), r.again})
 	if err == nil {
 		var event []byte
 		event, err = json.Marshal(map[string]any{
 			"detail-type": "Step Functions Execution Status Change", "source": "aws.states",
-			"detail": map[string]any{"executionArn": w.execution(ref), "name": ref.Run, "status": "ABORTED", "input": string(input)},
+			"detail": map[string]any{"executionArn": arn, "name": arn[strings.LastIndexByte(arn, ':')+1:], "status": "ABORTED", "input": string(input)},
 		})
 		if err == nil {
 			_, err = w.Stack.Functions().InvokeAsync(namePrefix+"finalize", event)
@@ -180,7 +202,7 @@ func (w *world) pause(ctx context.Context, r *run, d time.Duration) {
 		ok, was := w.isPaused(ctx, r), w.lastOf(r)
 		time.Sleep(d - settles)
 		// Another campaign may ask meanwhile; a process counts from zero.
-		if after, still := w.asked(); ok && w.isPaused(ctx, r) && len(w.runs) == 1 && still == process {
+		if after, still := w.asked(); ok && w.isPaused(ctx, r) && len(w.runs) == 1 && still == process && !has(doRotate)(w.scenario) { // a new key is tried
 			if after != before || was.Spend.SettledMicroUSD != w.lastOf(r).Spend.SettledMicroUSD {
 				w.fail(thatPausesHold, "campaign %d was paused, yet providers were asked %d times", r.number, after-before)
 			}

@@ -41,13 +41,15 @@ func (w *world) advance(ctx context.Context) {
 					continue
 				}
 			}
-			open = !w.watch(ctx, r) || open
+			if !w.watch(ctx, r) || w.retry(ctx, r) {
+				open = true
+			}
 		}
 		w.covered(charged)
 		if !open {
 			return
 		}
-		if time.Since(began) > patience+w.pauses() {
+		if time.Since(began) > patience*time.Duration(1+w.retries())+w.pauses() {
 			for _, r := range w.runs {
 				if !r.over {
 					w.fail(thatRunsEnd, "campaign %d is still %s after %s: %+v", r.number, w.lastOf(r).Status, time.Since(began), w.lastOf(r).Rows.Counts)
@@ -78,18 +80,12 @@ func (w *world) charged() map[string]money.Micro {
 // the providers had charged a moment ago is settled or set aside now, so that
 // the caps hold at every moment and not only in the end.
 func (w *world) covered(charged map[string]money.Micro) {
-	var covers, owed, settled money.Micro // settled at Hunter
+	var covers, owed money.Micro
 	for _, r := range w.runs {
 		spend := w.lastOf(r).Spend
 		covers += spend.SettledMicroUSD + spend.ReservedMicroUSD
-		settled += spend.ByProvider["hunter"]
 	}
-	for provider, sum := range charged {
-		// Known: an answer of Hunter's that was lost is settled at nothing, since its
-		// repetition is free, and counted when it is repeated. In the end it must be.
-		if provider == "hunter" && (w.director.ill("hunter") || !w.director.exact()) {
-			sum = min(sum, settled)
-		}
+	for _, sum := range charged {
 		owed += sum
 	}
 	if owed > covers && !w.owing { // once says it
@@ -98,10 +94,18 @@ func (w *world) covered(charged map[string]money.Micro) {
 	}
 }
 
+// retries is how often the campaigns of this scenario are run again, at most.
+func (w *world) retries() (n int) {
+	for _, c := range w.scenario.Campaigns {
+		n += c.Retry
+	}
+	return n
+}
+
 // pauses is how long people pause in this scenario, at most.
 func (w *world) pauses() (sum time.Duration) {
 	for _, e := range w.scenario.Events {
-		if e.Do == doPause {
+		if e.Do == doPause || e.Do == doShut {
 			sum += time.Duration(e.For)
 		}
 	}
@@ -132,7 +136,7 @@ func (w *world) watch(ctx context.Context, r *run) bool {
 		if !w.director.storm("finalize") {
 			w.fail(thatRunsEnd, "campaign %d was stopped an hour ago and is still %s", r.number, status)
 		}
-		w.tell(w.refOf(r)) // the event was lost: Lambda gives up after three attempts
+		w.tell(r) // the event was lost: Lambda gives up after three attempts
 	}
 	return r.over
 }
@@ -162,7 +166,7 @@ func (w *world) observe(r *run, s api.CampaignStatus) {
 	r.last = s
 	// A stopped run counts what is set aside as spent; a worker that was at work
 	// then puts it right.
-	stopped := !r.stopped.IsZero()
+	stopped := !r.stopped.IsZero() || r.again > 0
 	w.mu.Unlock()
 	if !s.Rows.Balanced {
 		w.fail(thatRowsCount, "campaign %d does not balance while %s: %+v", r.number, s.Status, s.Rows.Counts)

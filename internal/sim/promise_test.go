@@ -23,6 +23,9 @@ const (
 	thatListIsKept           promise = "listed"  // nobody on the do-not-contact list is paid for or pushed
 	thatTeamsAreApart        promise = "apart"   // nothing belongs to two teams, or is shown to another
 	thatNothingLeaks         promise = "secret"  // nobody's data and no key is to be seen, sent or stored in the clear
+	thatItemsAreKnown        promise = "known"   // whatever is kept is of a known kind, holds what that kind holds, and ends with it
+	thatAnswersAreMarked     promise = "marked"  // an answer can be found, to be forgotten, by whom it is about
+	thatOrdersAreObeyed      promise = "obeys"   // a key or a provider that a person took out of use is not used any more
 	thatPausesHold           promise = "stands"  // a paused run stands still
 	thatRequestsHappenOnce   promise = "answers" // a request is carried out once, and what it is told stays true
 )

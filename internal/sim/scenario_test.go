@@ -10,16 +10,20 @@ import (
 // scenario is everything that happens in one simulated world. The zero value
 // of every field is the quiet one.
 type scenario struct {
-	Seed      uint64     `json:"seed"`   // of the market and of the providers' behaviour
-	People    int        `json:"people"` // in the market
-	Latency   span       `json:"latency,omitzero"`
-	Paced     bool       `json:"paced,omitempty"`  // the providers' published quotas bind
-	OpenAI    bool       `json:"openai,omitempty"` // embeddings are bought, not computed
-	Listed    int        `json:"listed,omitempty"` // companies on the do-not-contact list from the start
-	Known     int        `json:"known,omitempty"`  // people whom the CRM's owner put there, before
-	Tables    tempo      `json:"tables,omitzero"`  // of DynamoDB
-	Campaigns []campaign `json:"campaigns"`
-	Events    []event    `json:"events,omitempty"`
+	Seed    uint64 `json:"seed"`   // of the market and of the providers' behaviour
+	People  int    `json:"people"` // in the market
+	Latency span   `json:"latency,omitzero"`
+	Paced   bool   `json:"paced,omitempty"`  // the providers' published quotas bind
+	OpenAI  bool   `json:"openai,omitempty"` // embeddings are bought, not computed
+	Listed  int    `json:"listed,omitempty"` // companies on the do-not-contact list from the start
+	Known   int    `json:"known,omitempty"`  // people whom the CRM's owner put there, before
+	Tables  tempo  `json:"tables,omitzero"`  // of DynamoDB
+	// Enrichers are the providers of the waterfall; none: apollo and hunter. Credits
+	// are what accounts there have; one that is not named has plenty.
+	Enrichers []string       `json:"enrichers,omitempty"`
+	Credits   map[string]int `json:"credits,omitempty"`
+	Campaigns []campaign     `json:"campaigns"`
+	Events    []event        `json:"events,omitempty"`
 }
 
 // campaign is one campaign and what its owner does with it.
@@ -29,10 +33,12 @@ type campaign struct {
 	Max       int       `json:"max"`
 	Caps      []float64 `json:"caps,omitempty"` // dollars: the first, and those that it is raised to when the run stops there
 	Manual    int       `json:"manual,omitempty"`
-	Hold      bool      `json:"hold,omitempty"`  // no automatic conversion; Manual prospects are converted by hand, each twice
-	Bare      bool      `json:"bare,omitempty"`  // no enrichment
-	After     int       `json:"after,omitempty"` // number, from 1, of the campaign whose end it awaits
-	Again     int       `json:"again,omitempty"` // times that the request is repeated with the same Idempotency-Key
+	Hold      bool      `json:"hold,omitempty"`   // no automatic conversion; Manual prospects are converted by hand, each twice
+	Bare      bool      `json:"bare,omitempty"`   // no enrichment
+	Fields    []string  `json:"fields,omitempty"` // that are bought; none: a person and an address
+	Retry     int       `json:"retry,omitempty"`  // times that what failed is run again, if anything did
+	After     int       `json:"after,omitempty"`  // number, from 1, of the campaign whose end it awaits
+	Again     int       `json:"again,omitempty"`  // times that the request is repeated with the same Idempotency-Key
 }
 
 // tempo is how fast DynamoDB serves. The zero value is: at once.
@@ -53,7 +59,8 @@ type event struct {
 	Nth   int     `json:"nth,omitempty"`   // from 1
 	Times int     `json:"times,omitempty"` // calls in a row that are hit; copies of a message; how often the end of a stopped execution is told
 	For   span    `json:"for,omitzero"`    // of a delay or pause
-	Who   int     `json:"who,omitempty"`   // campaign to pause or stop, or which of those found so far to suppress
+	Who   int     `json:"who,omitempty"`   // campaign to pause or stop, whose team's key it is, or which of those found so far to suppress
+	Of    string  `json:"of,omitempty"`    // provider whose key or circuit it is
 	Share float64 `json:"share,omitempty"` // of a provider's requests
 }
 
@@ -69,6 +76,9 @@ const (
 	doSuppress   = "suppress"    // at this call, somebody is put on the do-not-contact list
 	doStop       = "stop"        // at this call, somebody stops the execution of campaign Who by hand
 	doRestart    = "restart"     // after this call, the process ends and another one continues from its journal
+	doRotate     = "rotate"      // at this call, the team of campaign Who puts another key of its own at provider Of
+	doRevoke     = "revoke"      // at this call, the team of campaign Who takes its key at provider Of out of use
+	doShut       = "shut"        // at this call, the team of campaign Who opens the circuit of provider Of by hand, for For
 	doCopy       = "copy"        // a message comes Times more often
 	doLate       = "late"        // a message comes For later
 	doIll        = "ill: "       // a provider does what follows, to Share of its requests
@@ -119,6 +129,8 @@ func (s scenario) String() string {
 		{s.Paced, "their quotas bind"},
 		{s.OpenAI, "embeddings are bought"},
 		{s.Listed > 0, fmt.Sprintf("%d companies are not to be contacted", s.Listed)},
+		{len(s.Enrichers) > 0, "enriched by " + strings.Join(s.Enrichers, ", ")},
+		{len(s.Credits) > 0, fmt.Sprintf("accounts have credits: %v", s.Credits)},
 		{s.Known > 0, fmt.Sprintf("the CRM knows %d people", s.Known)},
 		{s.Tables != tempo{}, fmt.Sprintf("DynamoDB serves %g writes and %g reads a second (0: any), transactions take %s, items outlive their end by %s",
 			s.Tables.Writes, s.Tables.Reads, time.Duration(s.Tables.Transaction), time.Duration(s.Tables.Expiry))},
@@ -135,6 +147,8 @@ func (s scenario) String() string {
 		}{
 			{len(c.Caps) > 0, fmt.Sprintf("caps %v dollars", c.Caps)},
 			{c.Bare, "no enrichment"},
+			{len(c.Fields) > 0, "wants " + strings.Join(c.Fields, ", ")},
+			{c.Retry > 0, fmt.Sprintf("what failed is run again, %d times", c.Retry)},
 			{c.Hold, fmt.Sprintf("%d converted by hand", c.Manual)},
 			{c.After > 0, fmt.Sprintf("after campaign %d", c.After)},
 			{c.Again > 0, fmt.Sprintf("asked for %d times", c.Again+1)},
@@ -163,6 +177,10 @@ func (e event) String() string {
 		what = fmt.Sprintf("pause campaign %d for %s", e.Who+1, time.Duration(e.For))
 	case e.Do == doStop:
 		what = fmt.Sprintf("stop campaign %d, told %d times", e.Who+1, e.times())
+	case e.Do == doRotate || e.Do == doRevoke:
+		what = fmt.Sprintf("%s the key of the team of campaign %d at %s", e.Do, e.Who+1, e.Of)
+	case e.Do == doShut:
+		what = fmt.Sprintf("shut %s for %s", e.Of, time.Duration(e.For))
 	case e.Do == doSuppress:
 		what = fmt.Sprintf("suppress number %d of those found", e.Who)
 	case e.For > 0:

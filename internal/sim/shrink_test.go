@@ -74,7 +74,7 @@ func (s scenario) without(i int) scenario {
 		}
 	}
 	for n := range s.Events {
-		if e := &s.Events[n]; (e.Do == doPause || e.Do == doStop) && e.Who > i {
+		if e := &s.Events[n]; slices.Contains([]string{doPause, doStop, doRotate, doRevoke, doShut}, e.Do) && e.Who > i {
 			e.Who--
 		}
 	}
@@ -94,6 +94,9 @@ func simpler() []func(*scenario) {
 		func(s *scenario) { s.Tables.Transaction = 0 },
 		func(s *scenario) { s.Tables.Expiry = 0 },
 		func(s *scenario) { s.Listed /= 2 },
+		func(s *scenario) { s.Enrichers = nil },
+		func(s *scenario) { s.Enrichers = s.Enrichers[:max(0, len(s.Enrichers)-1)] },
+		func(s *scenario) { s.Credits = nil },
 	}
 	for _, change := range []func(*campaign){
 		func(c *campaign) { c.Platforms = c.Platforms[:1] },
@@ -110,6 +113,8 @@ func simpler() []func(*scenario) {
 		func(c *campaign) { c.Manual = min(c.Manual, 1) },
 		func(c *campaign) { c.Bare = false; c.Caps = nil },
 		func(c *campaign) { c.Again = 0 },
+		func(c *campaign) { c.Fields = nil },
+		func(c *campaign) { c.Retry = 0 },
 		func(c *campaign) { c.After = 0 },
 		func(c *campaign) { c.Team = 0 },
 	} {

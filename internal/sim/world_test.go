@@ -3,7 +3,6 @@ package sim_test
 import (
 	"bytes"
 	"context"
-	"crypto/cipher"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,10 +55,11 @@ type world struct {
 	count   int           // of processes
 	listed  []listing     // who must not be contacted, since when
 	broken  []broken
-	spoken  bytes.Buffer           // logs, problems, messages: whatever people or logs can see
-	paused  map[string]time.Time   // runs that people have paused, since when
-	keys    map[string]cipher.AEAD // by team; what a mutation has seen of them
-	plain   map[string]string      // sealed values, by what a mutation stored instead
+	spoken  bytes.Buffer         // logs, problems, messages: whatever people or logs can see
+	paused  map[string]time.Time // runs that people have paused, since when
+	keys    map[string]lock      // by team; what a mutation has seen of them
+	orders  map[order]held       // what people said of keys and providers
+	plain   map[string]string    // sealed values, by what a mutation stored instead
 }
 
 // run is one campaign's run.
@@ -69,6 +69,7 @@ type run struct {
 	ref    domain.Ref
 	last   api.CampaignStatus
 	raised int  // caps that were used
+	again  int  // times that what failed was run again
 	over   bool // there is nothing more to wait for
 	// When somebody stopped its execution by hand, and whether somebody told
 	// finalize of it, as the runbook says, after the event was lost.
@@ -117,7 +118,7 @@ func play(t *testing.T, s scenario, m *mutation) (out outcome) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			scenario: s, mutation: m, director: newDirector(s.Events), folder: folder, known: map[string]map[string]string{},
-			actors: make(chan struct{}, 16), restarts: make(chan struct{}, 1), paused: map[string]time.Time{}, keys: map[string]cipher.AEAD{}, plain: map[string]string{},
+			actors: make(chan struct{}, 16), restarts: make(chan struct{}, 1), paused: map[string]time.Time{}, keys: map[string]lock{}, plain: map[string]string{}, orders: map[order]held{},
 		}
 		w.play(t.Context())
 		out = outcome{broken: w.broken, fired: w.director.fired(), took: time.Since(w.began)}
@@ -182,6 +183,7 @@ func (w *world) play(ctx context.Context) {
 	w.look(ctx)
 	close(done)
 	acting.Wait()
+	resuming.Wait() // what was begun meanwhile
 	w.check(ctx)
 }
 
@@ -208,6 +210,7 @@ func (w *world) begin(ctx context.Context) (err error) {
 	tables := w.scenario.Tables
 	w.World, err = practice.Open(ctx, practice.Options{
 		Seed: w.scenario.Seed, People: w.scenario.People, Latency: time.Duration(w.scenario.Latency), Generous: !w.scenario.Paced, StateDir: w.folder,
+		Enrichers: w.scenario.Enrichers, Credits: w.scenario.Credits,
 		Interpreters: interpreters, Parameters: parameters, Providers: w.director.providers(), Faults: w.director, Disturb: w.director.disturb,
 		Tables: dynamodb.Dials{
 			PartitionWrites: tables.Writes, PartitionReads: tables.Reads, TransactionTime: time.Duration(tables.Transaction), TTLLag: time.Duration(tables.Expiry),

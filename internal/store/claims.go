@@ -58,6 +58,21 @@ func (s *Store) MoveClaim(ctx context.Context, ref domain.Ref, prospectID, from 
 	return failure("store.move_claim", err)
 }
 
+// ReleaseProspect gives a claim of ref's chunk back. It does nothing, without an
+// error, to one that another chunk or a lead holds.
+func (s *Store) ReleaseProspect(ctx context.Context, ref domain.Ref, prospectID string) error {
+	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.opts.Prospects, Key: key(claimKey(ref.Team, prospectID), "CLAIM"),
+		ConditionExpression:       aws.String("#run = :run AND #chunk = :chunk AND attribute_not_exists(#lead)"),
+		ExpressionAttributeNames:  map[string]string{"#run": "run", "#chunk": "chunk", "#lead": "lead"},
+		ExpressionAttributeValues: item{":run": str(ref.Run), ":chunk": str(ref.Chunk)},
+	})
+	if _, lost := conditionFailed(err); lost {
+		return nil
+	}
+	return failure("store.release_prospect", err)
+}
+
 func (s *Store) claimItem(ref domain.Ref, prospectID string) item {
 	it := key(claimKey(ref.Team, prospectID), "CLAIM")
 	it["run"], it["campaign"], it["chunk"] = str(ref.Run), str(ref.Campaign), str(ref.Chunk)

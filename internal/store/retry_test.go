@@ -133,15 +133,15 @@ func TestAPresumedReservationIsFoundWithItsQuestions(t *testing.T) {
 		}
 		want := r
 		want.Presumed = true
-		got, made, err := s.OpenReservation(ctx, ref("c1"), "hunter")
-		if diff := cmp.Diff(&want, got); diff != "" || made != 1 || err != nil {
-			t.Errorf("%d made, %v (-want +got):\n%s", made, err, diff)
+		left, err := s.Reserved(ctx, ref("c1"), "hunter")
+		if diff := cmp.Diff(store.Left{Open: &want, Made: 1}, left); diff != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
 		if err := s.Settle(ctx, ref("c1"), r, 300); err != nil {
 			t.Fatal(err)
 		}
-		if got, _, err := s.OpenReservation(ctx, ref("c1"), "hunter"); got != nil || err != nil {
-			t.Errorf("settled for good, it is still found: %+v, %v", got, err)
+		if left, err := s.Reserved(ctx, ref("c1"), "hunter"); left.Open != nil || err != nil {
+			t.Errorf("settled for good, it is still found: %+v, %v", left.Open, err)
 		}
 		if spend, err := s.Spend(ctx, ref("")); spend.Settled != 300 || spend.Free != 700 || err != nil {
 			t.Errorf("%+v, %v", spend, err)

@@ -107,6 +107,16 @@ type Reservation struct {
 	Open      bool
 	Presumed  bool        // its run was over before it was settled: it is counted at Max
 	Actual    money.Micro // once settled
+	// Prepaid are those of the questions whose answers were lost after they may have
+	// been charged, though the provider repeats them for nothing. Settling keeps them.
+	Prepaid []byte
+}
+
+// Left is what is known of the reservations of a chunk and provider.
+type Left struct {
+	Open    *Reservation // that a killed worker never settled, or the run's end presumed to be spent; nil: none
+	Made    int          // how many there are; zero: nothing was asked yet
+	Prepaid []byte       // of all that are settled
 }
 
 // QuestionSize is the length of a question's short hash within a reservation.
@@ -179,6 +189,9 @@ func (s *Store) Settle(ctx context.Context, ref domain.Ref, r Reservation, actua
 		return failure("store.settle", err)
 	}
 	c := closing{month: textOf(out.Item, "month"), state: "open", update: "SET actual = :actual REMOVE #state, questions"}
+	if len(r.Prepaid) > 0 {
+		c.update, c.prepaid = "SET actual = :actual, prepaid = :prepaid REMOVE #state, questions", r.Prepaid
+	}
 	if intOf(out.Item, "presumed") == 1 {
 		c.state, c.counted = "presumed", r.Max
 	}
@@ -212,6 +225,7 @@ type closing struct {
 	state   string      // attribute that must be there: without it somebody else was first
 	counted money.Micro // settled already
 	update  string      // of the reservation
+	prepaid []byte      // that the update keeps
 }
 
 func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservation, actual money.Micro, c closing) error {
@@ -230,6 +244,10 @@ func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservat
 		month.Update.ExpressionAttributeNames["#n"] = callsPrefix + r.Provider
 		month.Update.ExpressionAttributeValues[":made"] = num(made)
 	}
+	values := item{":actual": num(int64(actual))}
+	if len(c.prepaid) > 0 {
+		values[":prepaid"] = bin(c.prepaid)
+	}
 	reasons, err := s.transact(ctx, []types.TransactWriteItem{
 		settle(spendPK(ref.Run)),
 		month,
@@ -237,7 +255,7 @@ func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservat
 			TableName: &s.opts.Ledger, Key: key(reservationPK(ref.Run), r.ID),
 			UpdateExpression: &c.update, ConditionExpression: aws.String("attribute_exists(#state)"),
 			ExpressionAttributeNames:  map[string]string{"#state": c.state},
-			ExpressionAttributeValues: item{":actual": num(int64(actual))},
+			ExpressionAttributeValues: values,
 		}},
 	})
 	if err == nil && reasons != nil && !lostAt(reasons, 2) {
@@ -249,18 +267,17 @@ func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservat
 	return err
 }
 
-// OpenReservation returns the reservation of a chunk and provider that was
-// never settled, or only presumed to be spent: what a killed worker left behind. attempts is how many
-// reservations of theirs there are.
-func (s *Store) OpenReservation(ctx context.Context, ref domain.Ref, provider string) (open *Reservation, attempts int, err error) {
+// Reserved reads what the reservations of a chunk and provider have left.
+func (s *Store) Reserved(ctx context.Context, ref domain.Ref, provider string) (left Left, err error) {
 	err = s.query(ctx, s.opts.Ledger, reservationPK(ref.Run), ref.Chunk+"/"+provider+"/", func(it item) error {
-		attempts++
+		left.Made++
+		left.Prepaid = append(left.Prepaid, bytesOf(it, "prepaid")...)
 		if intOf(it, "open") == 1 || intOf(it, "presumed") == 1 {
-			open = &Reservation{ID: textOf(it, "sk"), Provider: provider, Max: money.Micro(intOf(it, "max")), Questions: bytesOf(it, "questions"), Open: intOf(it, "open") == 1, Presumed: intOf(it, "presumed") == 1}
+			left.Open = &Reservation{ID: textOf(it, "sk"), Provider: provider, Max: money.Micro(intOf(it, "max")), Questions: bytesOf(it, "questions"), Open: intOf(it, "open") == 1, Presumed: intOf(it, "presumed") == 1}
 		}
 		return nil
 	})
-	return open, attempts, failure("store.open_reservation", err)
+	return left, failure("store.reserved", err)
 }
 
 // transact runs a write transaction. reasons is nil after a success, else one

@@ -64,6 +64,33 @@ func TestOpenReservationsAreSettledInFullAndPutRightByWhoKnows(t *testing.T) {
 	})
 }
 
+// Which questions were paid for though their answers were lost is kept with the
+// money, for whoever comes next.
+func TestWhatWasPaidAheadIsKeptWithItsReservation(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		if err := s.OpenSpend(ctx, ref(""), 1000); err != nil {
+			t.Fatal(err)
+		}
+		for i, prepaid := range []string{"", "abcdef", "ghijklmnopqr"} {
+			r := store.Reservation{ID: fmt.Sprintf("c1/hunter/%d", i), Provider: "hunter", Max: 100, Questions: []byte("abcdefghijklmnopqr")}
+			if err := s.Reserve(ctx, ref("c1"), r); err != nil {
+				t.Fatal(err)
+			}
+			r.Prepaid = []byte(prepaid)
+			for range 2 {
+				if err := s.Settle(ctx, ref("c1"), r, 10); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		left, err := s.Reserved(ctx, ref("c1"), "hunter")
+		if diff := cmp.Diff(store.Left{Made: 3, Prepaid: []byte("abcdefghijklmnopqr")}, left); diff != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	})
+}
+
 func TestParkedMessagesOfAStoppedRunAreDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()

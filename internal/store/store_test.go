@@ -79,6 +79,35 @@ func TestTheFirstClaimOfAProspectHolds(t *testing.T) {
 	})
 }
 
+func TestAClaimIsGivenBackByItsChunkAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		for _, id := range []string{"p_mine", "p_lead"} {
+			if _, err := s.ClaimProspect(ctx, ref("c1"), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lead := domain.Lead{ID: "l_1", Team: "acme", ProspectID: "p_lead"}
+		if err := s.MarkConverted(ctx, ref("c1"), 1, lead, domain.Prospect{ID: "p_lead"}); err != nil && !fault.Is(err, fault.NotFound) {
+			t.Fatal(err) // NotFound: it is in no list
+		}
+		other := ref("c1")
+		other.Run = "r2"
+		for _, c := range []struct {
+			by    domain.Ref
+			id    string
+			stays bool
+		}{{ref("c2"), "p_mine", true}, {other, "p_mine", true}, {ref("c1"), "p_lead", true}, {ref("c1"), "p_mine", false}, {ref("c1"), "p_mine", false}} {
+			if err := s.ReleaseProspect(ctx, c.by, c.id); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.ProspectClaim(ctx, "acme", c.id); fault.Is(err, fault.NotFound) == c.stays {
+				t.Errorf("given back by %+v, the claim of %s = %v", c.by, c.id, err)
+			}
+		}
+	})
+}
+
 func TestSpendNeverPassesTheCap(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()
@@ -123,14 +152,14 @@ func TestSettlingGivesTheRestBackOnce(t *testing.T) {
 		if err := s.Reserve(ctx, ref("c1"), r); !fault.Is(err, fault.Conflict) {
 			t.Errorf("reserving the same id twice = %v, want a Conflict", err)
 		}
-		open, attempts, err := s.OpenReservation(ctx, ref("c1"), "hunter")
-		if err != nil || attempts != 1 {
-			t.Fatalf("open reservation: %d attempts, %v", attempts, err)
+		left, err := s.Reserved(ctx, ref("c1"), "hunter")
+		if err != nil {
+			t.Fatal(err)
 		}
 		want := r
 		want.Open = true
-		if diff := cmp.Diff(&want, open); diff != "" {
-			t.Errorf("open reservation (-want +got):\n%s", diff)
+		if diff := cmp.Diff(store.Left{Open: &want, Made: 1}, left); diff != "" {
+			t.Errorf("what is left (-want +got):\n%s", diff)
 		}
 		for range 2 {
 			if err := s.Settle(ctx, ref("c1"), r, 30); err != nil {

@@ -137,16 +137,16 @@ func (w *world) Settle(_ context.Context, _ domain.Ref, r store.Reservation, act
 	})
 }
 
-func (w *world) OpenReservation(context.Context, domain.Ref, string) (open *store.Reservation, attempts int, err error) {
-	err = w.call("OpenReservation", func() {
-		attempts = len(w.resv)
+func (w *world) Reserved(context.Context, domain.Ref, string) (left store.Left, err error) {
+	err = w.call("Reserved", func() {
+		left.Made = len(w.resv)
 		for _, r := range w.resv {
 			if r.Open {
-				open = &r
+				left.Open = &r
 			}
 		}
 	})
-	return open, attempts, err
+	return left, err
 }
 
 // Discover implements provider.Discoverer: a cursor is an offset.

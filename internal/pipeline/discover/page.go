@@ -74,11 +74,11 @@ func (w *worker) page(ctx context.Context) (provider.Page, error) {
 // cached returns a page that a worker before this one bought.
 func (w *worker) cached(ctx context.Context, question string) (page provider.Page, ok bool, err error) {
 	if !w.purse.known {
-		left, made, err := w.Budget.Recover(ctx, w.job.Ref, w.shard.Source)
+		left, err := w.Budget.Recover(ctx, w.job.Ref, w.shard.Source)
 		if err != nil {
 			return page, false, err
 		}
-		w.purse = purse{known: true, open: left, left: left != nil, made: made}
+		w.purse = purse{known: true, open: left.Open, left: left.Open != nil, made: left.Made}
 	}
 	known, err := w.Store.Answers(ctx, w.job.Team, []string{question}, true)
 	if err != nil {

@@ -9,8 +9,9 @@
 // else happens; after the wave the real price is settled. A worker that is
 // killed leaves a reservation that lists its questions in the order in which
 // they were asked, of which at most [questionsOut] or one batch were out. They
-// are not asked again, unless the provider does not charge for repeats, but
-// counted as spent and named in the row, so nothing is ever paid twice.
+// are counted as spent and not asked again, as the row says, so nothing is ever
+// paid twice. Where the provider does not charge for repeats they are asked
+// again, at nothing.
 package enrich
 
 import (
@@ -144,7 +145,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if err := s.Store.PutRows(ctx, job.Team, doc, c.rows); err != nil {
 		return nil, err
 	}
-	skipped := slices.Clone(job.Skipped)
+	skipped := append([]task.Skip{}, job.Skipped...) // never null: the state machine appends to it
 	if c.skipped != nil {
 		skipped = append(skipped, task.Skip{Provider: job.Provider, Error: string(fault.KindOf(c.skipped))})
 	}
@@ -185,7 +186,7 @@ type chunk struct {
 
 	begun   bool                   // questions may have been asked before this attempt
 	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
-	prepaid map[string]bool        // questions that a settled reservation paid for
+	prepaid map[string]bool        // short names of questions that a settled reservation paid for
 	holders waterfall.Holders      // of the people found
 	used    waterfall.Record       // what the rows were given
 	tally   domain.CacheTally
@@ -199,18 +200,22 @@ type chunk struct {
 
 // run answers what it can from the cache and asks for the rest, wave by wave.
 func (c *chunk) run(ctx context.Context) error {
-	left, made, err := c.Budget.Recover(ctx, c.ref, c.name)
+	left, err := c.Budget.Recover(ctx, c.ref, c.name)
 	if err != nil {
 		return err
 	}
+	made := left.Made
 	c.begun = made > 0
+	for name := range slices.Chunk(left.Prepaid, store.QuestionSize) {
+		c.prepaid[string(name)] = true
+	}
 	// What was paid for is applied before anybody is suppressed, or its price
 	// would be forgotten.
 	if err := c.replay(ctx); err != nil {
 		return err
 	}
-	if left != nil {
-		if err := c.settleLost(ctx, *left); err != nil {
+	if left.Open != nil {
+		if err := c.settleLost(ctx, *left.Open); err != nil {
 			return err
 		}
 	}
@@ -278,8 +283,12 @@ func (c *chunk) buy(ctx context.Context, made int, questions []question) error {
 		// open, so that the next attempt counts that question as asked.
 		return askErr
 	}
+	cost := w.cost
+	for _, q := range w.repeats {
+		cost += c.payAhead(&r, q)
+	}
 	// The money is spent even if the deadline has passed.
-	if err := c.Budget.Ledger.Settle(context.WithoutCancel(ctx), c.ref, r, w.cost); err != nil {
+	if err := c.Budget.Ledger.Settle(context.WithoutCancel(ctx), c.ref, r, cost); err != nil {
 		return errors.Join(askErr, err)
 	}
 	if err := errors.Join(w.applyAll(ctx), c.release(context.WithoutCancel(ctx), questions, w.answers)); err != nil {
@@ -330,7 +339,9 @@ func (c *chunk) reserve(ctx context.Context, id string, questions []question) (s
 	for n := len(questions); n > 0; n /= 2 {
 		r := store.Reservation{ID: id, Provider: c.name}
 		for _, q := range questions[:n] {
-			r.Max += q.price.Max()
+			if !c.isPrepaid(q) {
+				r.Max += q.price.Max()
+			}
 			r.Questions = append(r.Questions, budget.Short(q.key)...)
 		}
 		err := c.Budget.Ledger.Reserve(ctx, c.ref, r)

@@ -2,6 +2,7 @@ package enrich_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/messageai/sluice/internal/localaws"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/task"
 )
 
 // person is a row that the database provider can complete for money.
@@ -116,6 +118,47 @@ func TestAnUnclearAnswerIsPaidForAndNeverAskedAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where repeats are free, a lost answer is counted at its price until it comes,
+// and not again when it comes, whichever worker asks.
+func TestALostAnswerThatIsRepeatedFreeIsPaidForAtOnceAndOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		w.free = true
+		w.ledger.room = findPrice + verifyPrice // not a question more
+		rows := w.mailChunk(1)
+		w.put(t, rows)
+		left := []mishap{refused, lost, lost}
+		w.plan = func(_ int, op string) (what mishap) {
+			if strings.HasPrefix(op, "provider: ") && len(left) > 0 {
+				what, left = left[0], left[1:]
+			}
+			return what
+		}
+		w.check(t, rows, w.finish(t, w.mailbox()))
+		if len(left) > 0 || w.ledger.settled != w.charged || w.charged == 0 {
+			t.Errorf("%s is settled and %s charged, want both the same; %d mishaps are left", w.ledger.settled, w.charged, len(left))
+		}
+	})
+}
+
+// The state machine appends to the list of providers that were given up: what is
+// no list would become its first element.
+func TestNobodyGivenUpIsAnEmptyList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		w.put(t, []domain.Row{w.person(0)})
+		answer, err := w.stage(w.database()).Do(t.Context(), task.Job{Message: task.Message{Ref: testRef, Doc: chunkDoc, Provider: "apollo"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told, err := json.Marshal(answer); err != nil || !strings.Contains(string(told), `"skipped":[]`) {
+			t.Errorf("the state machine is told %s (%v)", told, err)
+		}
+	})
 }
 
 func TestAQuestionOfManyRowsIsAskedOnce(t *testing.T) {

@@ -276,15 +276,15 @@ func (c *chunk) settleLost(ctx context.Context, left store.Reservation) error {
 		lost = append(lost, q)
 	}
 	for _, q := range lost {
+		if c.source.Definition.RepeatFree {
+			spent += c.payAhead(&left, q)
+			continue
+		}
 		cost := q.price.Max()
-		if cost == 0 || c.prepaid[q.key] {
+		if cost == 0 {
 			continue
 		}
 		spent += cost
-		if c.source.Definition.RepeatFree {
-			c.prepaid[q.key] = true // asked again, at no further cost
-			continue
-		}
 		q.leased = !c.exclusive(q.op, q.about)
 		lostAnswer := unclear(cost)
 		lostAnswer.Order, lostAnswer.At = order, c.Now().Unix()
@@ -302,6 +302,24 @@ func (c *chunk) settleLost(ctx context.Context, left store.Reservation) error {
 	}
 	return c.replay(ctx) // gives every row that waits for a lost answer its end
 }
+
+// payAhead books a question whose answer was lost at its highest price, under
+// the reservation that is about to be settled, and lets it be asked again at no
+// further cost: its provider does not charge for repeats. Nobody knows whether it
+// was charged, and the cap must hold until it is answered. It returns what that
+// adds, which is nothing the second time.
+func (c *chunk) payAhead(r *store.Reservation, q question) money.Micro {
+	if q.price.Max() == 0 || c.isPrepaid(q) {
+		return 0
+	}
+	short := budget.Short(q.key)
+	c.prepaid[string(short)] = true
+	r.Prepaid = append(r.Prepaid, short...)
+	return q.price.Max()
+}
+
+// isPrepaid reports whether the question was paid for and its answer lost.
+func (c *chunk) isPrepaid(q question) bool { return c.prepaid[string(budget.Short(q.key))] }
 
 // unanswered are the questions of all kinds that rows wait for.
 func (c *chunk) unanswered() []question {

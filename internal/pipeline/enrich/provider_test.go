@@ -76,8 +76,8 @@ func (w *world) serve(ctx context.Context, question string, answer func() (cost 
 	if !errors.Is(err, errLost) && !errors.Is(err, errDead) && ctx.Err() == nil {
 		return err
 	}
-	if strings.HasPrefix(question, "people at ") {
-		return fault.Wrap(fault.Unavailable, "test.serve", err)
+	if w.free || strings.HasPrefix(question, "people at ") {
+		return &fault.Error{Kind: fault.Unavailable, Op: "test.serve", Err: err, Acted: true}
 	}
 	return fault.Wrap(fault.Unclear, "test.serve", err)
 }

@@ -27,6 +27,7 @@ type wave struct {
 	questions []question
 
 	answers map[int]answer // by question; none: it was not answered for good
+	repeats []question     // that may have been charged, and whose repetition is free
 	cost    money.Micro
 	lost    bool // an answer could not be kept
 	ours    bool // the failure is not the provider's
@@ -35,6 +36,7 @@ type wave struct {
 // result is what came of one call about the questions from..to.
 type result struct {
 	answers map[int]answer
+	repeats []question
 	waiting []string      // keys of questions whose answers the provider is working on
 	wait    time.Duration // for the longest of them
 	skipped error         // the provider is of no use any more
@@ -95,6 +97,7 @@ func (w *wave) collect(r result, errs *[]error) {
 		w.answers[i] = a
 	}
 	w.cost += r.cost
+	w.repeats = append(w.repeats, r.repeats...)
 	w.lost = w.lost || r.lost
 	w.pending = max(w.pending, r.wait)
 	for _, key := range r.waiting {
@@ -126,12 +129,17 @@ func (w *wave) call(ctx context.Context, from, to int) result {
 	r := result{answers: map[int]answer{}}
 	for i := range questions {
 		a, ok := w.judge(&r, questions[i], answers[i], faults[i])
+		if lost := w.source.Definition.RepeatFree && fault.MayHaveActed(faults[i]); lost && !ok {
+			r.repeats = append(r.repeats, questions[i])
+		} else if lost { // nobody will ask again
+			a.Cost = questions[i].price.Max()
+		}
 		if !ok {
 			continue
 		}
 		a.TookMS, a.Order, a.At = took, w.order, w.Now().Unix()
 		a.ShareOrigin()
-		if w.prepaid[questions[i].key] {
+		if w.isPrepaid(questions[i]) {
 			a.Cost = 0
 		}
 		r.answers[from+i] = a
@@ -145,6 +153,7 @@ func (r result) plus(o result) result {
 		r.answers[i] = a
 	}
 	r.waiting, r.wait, r.cost, r.lost = append(r.waiting, o.waiting...), max(r.wait, o.wait), r.cost+o.cost, r.lost || o.lost
+	r.repeats = append(r.repeats, o.repeats...)
 	r.err = errors.Join(r.err, o.err)
 	if r.skipped == nil {
 		r.skipped = o.skipped

@@ -276,7 +276,7 @@ func (w *world) Settle(ctx context.Context, _ domain.Ref, r store.Reservation, a
 		for i := range w.ledger.reservations {
 			have := &w.ledger.reservations[i]
 			if have.ID == r.ID && have.Open {
-				have.Open, have.Actual = false, actual
+				have.Open, have.Actual, have.Prepaid = false, actual, r.Prepaid
 				w.ledger.room += have.Max - actual
 				w.ledger.settled += actual
 			}
@@ -285,20 +285,21 @@ func (w *world) Settle(ctx context.Context, _ domain.Ref, r store.Reservation, a
 	})
 }
 
-func (w *world) OpenReservation(ctx context.Context, ref domain.Ref, _ string) (open *store.Reservation, attempts int, err error) {
-	err = w.call(ctx, "OpenReservation", func() error {
+func (w *world) Reserved(ctx context.Context, ref domain.Ref, _ string) (left store.Left, err error) {
+	err = w.call(ctx, "Reserved", func() error {
 		for _, r := range w.ledger.reservations {
 			if !strings.HasPrefix(r.ID, ref.Chunk+"/") {
 				continue
 			}
-			attempts++
+			left.Made++
+			left.Prepaid = append(left.Prepaid, r.Prepaid...)
 			if r.Open {
-				open = &r
+				left.Open = &r
 			}
 		}
 		return nil
 	})
-	return open, attempts, err
+	return left, err
 }
 
 // Driving.
@@ -326,16 +327,20 @@ func (w *world) work(ctx context.Context, ref domain.Ref, source enrich.Source) 
 	ctx, kill := context.WithCancel(ctx)
 	defer kill()
 	ctx = context.WithValue(ctx, attemptKey{}, &attempt{kill: kill})
+	_, err := w.stage(source).Do(ctx, task.Job{Last: w.last, Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name}})
+	return err
+}
+
+// stage is what workers run.
+func (w *world) stage(source enrich.Source) *enrich.Stage {
 	var stock enrich.Store = w
 	if w.stock != nil {
 		stock = w.stock
 	}
-	s := &enrich.Stage{
+	return &enrich.Stage{
 		Store: stock, Budget: budget.Budget{Ledger: w}, Sources: map[string]enrich.Source{source.Definition.Name: source},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Memory: w.memory,
 	}
-	_, err := s.Do(ctx, task.Job{Last: w.last, Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name}})
-	return err
 }
 
 // finish runs workers, one after the other, until one gets to the end, and
@@ -345,6 +350,7 @@ func (w *world) finish(t *testing.T, source enrich.Source) []domain.Row {
 	var errs []error
 	for range 40 {
 		err := w.once(t.Context(), source)
+		w.covered(t)
 		if err == nil {
 			key := store.StepKey("r1", testRef.Chunk, enrich.Step(task.Message{Provider: source.Definition.Name}))
 			var rows []domain.Row
@@ -358,6 +364,21 @@ func (w *world) finish(t *testing.T, source enrich.Source) []domain.Row {
 	}
 	t.Fatalf("no worker got to the end: %v", errors.Join(errs...))
 	return nil
+}
+
+// covered proves what holds between any two workers: what the provider has
+// charged is settled or set aside, so that nobody passes the cap.
+func (w *world) covered(t *testing.T) {
+	t.Helper()
+	covers := w.ledger.settled
+	for _, r := range w.ledger.reservations {
+		if r.Open {
+			covers += r.Max
+		}
+	}
+	if covers < w.charged {
+		t.Errorf("the provider has charged %s, only %s is settled or set aside", w.charged, covers)
+	}
 }
 
 // check proves what holds for every chunk, however it went.

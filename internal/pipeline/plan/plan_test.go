@@ -94,8 +94,8 @@ func (w *world) Reserve(_ context.Context, _ domain.Ref, r store.Reservation) er
 
 func (w *world) Settle(context.Context, domain.Ref, store.Reservation, money.Micro) error { return nil }
 
-func (w *world) OpenReservation(context.Context, domain.Ref, string) (*store.Reservation, int, error) {
-	return nil, len(w.reserved), nil
+func (w *world) Reserved(context.Context, domain.Ref, string) (store.Left, error) {
+	return store.Left{Made: len(w.reserved)}, nil
 }
 
 func (w *world) Model() string { return lexical.Model }

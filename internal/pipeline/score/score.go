@@ -10,6 +10,7 @@ package score
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -31,6 +32,8 @@ type Store interface {
 	Profile(ctx context.Context, team, run string, profile any) error
 	Meaning(ctx context.Context, ref domain.Ref, meaning any) (found bool, err error)
 	PutMeaning(ctx context.Context, ref domain.Ref, meaning any) error
+	Answers(ctx context.Context, team string, questions []string, latest bool) (map[string]json.RawMessage, error)
+	ReleaseProspect(ctx context.Context, ref domain.Ref, prospectID string) error
 }
 
 // Stage scores chunks. Repeating a chunk gives the same scores.
@@ -88,6 +91,9 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 		First(rows, profile, thresholds, s.Now())
 	case Score:
 		step = store.StepScored
+		if err := s.release(ctx, in, rows, run.Query.Titles); err != nil {
+			return Output{}, err
+		}
 		if err := s.score(ctx, in, rows, run, profile, thresholds); err != nil {
 			return Output{}, err
 		}

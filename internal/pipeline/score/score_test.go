@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"github.com/messageai/sluice/internal/scoring"
 	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 var (
@@ -44,6 +46,8 @@ type world struct {
 	meaning   []byte
 	open      *store.Reservation
 	strike    string // the call that fails
+	answers   map[string]json.RawMessage
+	released  []string
 }
 
 func (w *world) fails(call string) error {
@@ -51,6 +55,24 @@ func (w *world) fails(call string) error {
 		return fault.New(fault.Unavailable, "test."+call, "down")
 	}
 	return nil
+}
+
+func (w *world) Answers(_ context.Context, _ string, questions []string, _ bool) (map[string]json.RawMessage, error) {
+	found := map[string]json.RawMessage{}
+	for _, q := range questions {
+		if a, ok := w.answers[q]; ok {
+			found[q] = a
+		}
+	}
+	return found, w.fails("answers")
+}
+
+func (w *world) ReleaseProspect(_ context.Context, of domain.Ref, id string) error {
+	w.released = append(w.released, id)
+	if of != ref {
+		return fault.New(fault.Internal, "test.release", "not this chunk's to give back")
+	}
+	return w.fails("release")
 }
 
 func (w *world) PutMeaning(_ context.Context, _ domain.Ref, meaning any) (err error) {
@@ -137,8 +159,8 @@ func (w *world) Settle(_ context.Context, _ domain.Ref, r store.Reservation, act
 	return nil
 }
 
-func (w *world) OpenReservation(context.Context, domain.Ref, string) (*store.Reservation, int, error) {
-	return w.open, 0, nil
+func (w *world) Reserved(context.Context, domain.Ref, string) (store.Left, error) {
+	return store.Left{Open: w.open}, nil
 }
 
 func (w *world) Model() string { return lexical.New().Model() }
@@ -356,6 +378,50 @@ func TestSkippedEnrichersAreTheReasonForWhatIsMissing(t *testing.T) {
 
 // A company without anybody to contact, and a person of whom nothing is known,
 // wait for a look, with the reason.
+// Whoever was found at a company before the provider was given up, and is in no
+// row, is free for others to find. Who is in a row stays claimed.
+func TestPeopleWhomNoRowHasAreGivenBack(t *testing.T) {
+	finder := provider.Definition{Name: "apollo", Offers: map[string]provider.Offer{
+		provider.OpFindPeople: {Gives: []domain.Field{domain.FieldPerson}, By: []provider.Identity{provider.ByDomain}},
+	}}
+	company := func(n int, refs map[string]string) domain.Row {
+		p := domain.Prospect{ID: fmt.Sprint("p_", n), Source: "googleplaces", ProfileID: fmt.Sprint("g", n), Refs: refs, Company: domain.Company{Domain: fmt.Sprintf("c%d.example", n)}}
+		return domain.Row{State: domain.InWork, Prospect: p}
+	}
+	w := newWorld(t, company(1, nil), company(1, nil), company(2, nil), company(3, map[string]string{"apollo": "held"}))
+	w.profile.Query.Titles = []string{"CTO", "CEO"}
+	question := func(n int) string {
+		return budget.Question("apollo", provider.OpFindPeople, waterfall.Identity(finder, provider.OpFindPeople, company(n, nil).Prospect, w.profile.Query.Titles)...)
+	}
+	w.answers = map[string]json.RawMessage{
+		question(1): json.RawMessage(`{"found":true,"prospect":{"source":"apollo","profileId":"lost"}}`),
+		question(2): json.RawMessage(`{}`),
+		question(3): json.RawMessage(`{"found":true,"prospect":{"source":"apollo","profileId":"held"}}`),
+	}
+	s := w.stage()
+	s.Enrichers = map[string]provider.Definition{"apollo": finder, "hunter": {Name: "hunter"}}
+	in := score.Input{Ref: ref, Doc: "in", Phase: score.Score, Skipped: []task.Skip{{Provider: "hunter", Error: "Internal"}}}
+	for _, c := range []struct {
+		also []task.Skip
+		want []string
+	}{
+		{want: nil},
+		{also: []task.Skip{{Provider: "apollo", Error: "Internal"}}, want: []string{domain.ProspectID("acme", "apollo", "lost")}},
+	} {
+		in.Skipped = append(in.Skipped, c.also...)
+		if _, err := s.Run(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, w.released); diff != "" {
+			t.Errorf("without %v, given back (-want +got):\n%s", in.Skipped, diff)
+		}
+	}
+	w.strike = "release"
+	if _, err := s.Run(t.Context(), in); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("a claim that cannot be given back = %v, want what makes the state machine ask again", err)
+	}
+}
+
 func TestWhatIsUnknownNeitherQualifiesNorRejects(t *testing.T) {
 	t.Parallel()
 	firm, stranger := perfect("p_0"), domain.Row{State: domain.InWork, Prospect: domain.Prospect{ID: "p_1", Person: domain.Person{FirstName: "Ann", LastName: "Lee"}}}

@@ -98,9 +98,9 @@ func (s *Stage) known(ctx context.Context, ref domain.Ref, m *Meaning) (bool, er
 		return false, err
 	}
 	*m = earlier
-	left, _, err := s.Budget.Recover(ctx, ref, s.Embeds)
-	if err != nil || left == nil {
+	left, err := s.Budget.Recover(ctx, ref, s.Embeds)
+	if err != nil || left.Open == nil {
 		return true, err
 	}
-	return true, s.Budget.Ledger.Settle(ctx, ref, *left, left.Max)
+	return true, s.Budget.Ledger.Settle(ctx, ref, *left.Open, left.Open.Max)
 }

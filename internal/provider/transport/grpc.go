@@ -85,9 +85,7 @@ func (c *Client) grpcFault(ctx context.Context, call Call, st *status.Status) er
 		e.Kind, e.Message = fault.BadResponse, "the provider does not speak the version of the API that we do"
 	default: // Unavailable, Internal, Unknown, DeadlineExceeded, Canceled
 		e.Kind, e.Message, e.Err = fault.Unavailable, "no complete answer from the provider", ctx.Err()
-		if !call.Idempotent {
-			e.Kind, e.Message = fault.Unclear, unclear
-		}
+		acted(e, call.Idempotent)
 	}
 	e.Message += " (" + st.Code().String() + ")"
 	return e

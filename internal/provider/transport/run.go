@@ -26,9 +26,13 @@ func (c *Client) run(ctx context.Context, op string, idempotent bool, send try) 
 		return err
 	}
 	now := func(ctx context.Context) (credential, error) { return c.key(ctx, op, "") }
-	renewed, retried := c.opts.Auth.Kind == AuthNone, !idempotent
+	renewed, retried, acted := c.opts.Auth.Kind == AuthNone, !idempotent, false
 	for {
 		used, err := c.attempt(ctx, op, key, now, send)
+		if e, ok := errors.AsType[*fault.Error](err); ok { // what became of an earlier attempt stays unknown
+			e.Acted = e.Acted || acted
+			acted = e.Acted
+		}
 		switch {
 		case !renewed && fault.Is(err, fault.Unauthenticated, fault.Forbidden) && used.value != "":
 			// The key may have been rotated, the token may have ended, or the new key

@@ -49,7 +49,7 @@ func (c *Client) exchange(ctx context.Context, hr *http.Request, body []byte, op
 	}
 	answer, err := c.opts.RoundTripper.RoundTrip(hr)
 	if err != nil {
-		return nil, c.broken(ctx, op, err, !idempotent && wire.mayHaveTakenEffect(err))
+		return nil, c.broken(ctx, op, err, idempotent, wire.mayHaveTakenEffect(err))
 	}
 	defer func() { _ = answer.Body.Close() }() // read or given up: nothing is lost
 	resp := &Response{Provider: c.opts.Name, Op: op, Status: answer.StatusCode, Header: answer.Header, At: c.opts.Now()}
@@ -60,7 +60,7 @@ func (c *Client) exchange(ctx context.Context, hr *http.Request, body []byte, op
 	_, err = whole.ReadFrom(io.LimitReader(answer.Body, c.opts.BodyCap+1))
 	resp.Body = whole.Bytes()
 	if err != nil {
-		return nil, c.broken(ctx, op, err, !idempotent)
+		return nil, c.broken(ctx, op, err, idempotent, true)
 	}
 	resp.At = c.opts.Now()
 	if int64(len(resp.Body)) > c.opts.BodyCap {
@@ -85,17 +85,24 @@ func judge(resp *Response, idempotent bool, classify Classify) error {
 	}
 	e.Provider = resp.Provider
 	// A gateway that lost its backend does not know whether the backend acted.
-	if e.Kind == fault.Unavailable && !idempotent && (resp.Status == http.StatusBadGateway || resp.Status == http.StatusGatewayTimeout) {
-		e.Kind, e.Message = fault.Unclear, unclear
+	if e.Kind == fault.Unavailable && (resp.Status == http.StatusBadGateway || resp.Status == http.StatusGatewayTimeout) {
+		acted(e, idempotent)
 	}
 	return err
 }
 
 const unclear = "the connection failed after the request was sent; look before repeating it"
 
+// acted notes on a fault that the request may have taken effect.
+func acted(e *fault.Error, idempotent bool) {
+	if e.Acted = idempotent; !idempotent {
+		e.Kind, e.Message = fault.Unclear, unclear
+	}
+}
+
 // broken is the fault of an exchange without a complete answer. Its text holds
 // nothing of err, which quotes URLs.
-func (c *Client) broken(ctx context.Context, op string, err error, effect bool) error {
+func (c *Client) broken(ctx context.Context, op string, err error, idempotent, effect bool) error {
 	e := &fault.Error{Kind: fault.Unavailable, Op: c.opts.Name + "." + op, Provider: c.opts.Name}
 	_, dns := errors.AsType[*net.DNSError](err)
 	switch {
@@ -109,7 +116,7 @@ func (c *Client) broken(ctx context.Context, op string, err error, effect bool) 
 		e.Message = "the connection broke before the answer was complete"
 	}
 	if effect {
-		e.Kind, e.Message = fault.Unclear, unclear
+		acted(e, idempotent)
 	}
 	return e
 }
