@@ -215,7 +215,7 @@ func (w *World) openStack(ctx context.Context, opts Options) (err error) {
 			grpc.WithContextDialer(w.pinecone.Dialer()),
 			grpc.WithChainUnaryInterceptor(mortal),
 		},
-		Log: opts.Logger, Generous: opts.Generous, Opened: w.keep,
+		DNS: w.Sandbox.DNS(), Log: opts.Logger, Generous: opts.Generous, Opened: w.keep,
 	}
 	functions := map[string]localaws.Factory{}
 	for name, build := range app.Functions() {

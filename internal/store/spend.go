@@ -104,6 +104,7 @@ type Reservation struct {
 	Provider  string
 	Max       money.Micro // the most that the calls can cost
 	Questions []byte      // [QuestionSize] bytes each
+	Mail      []byte      // short hashes of what the DNS had said when the questions were chosen; see pipeline/enrich
 	Open      bool
 	Presumed  bool        // its run was over before it was settled: it is counted at Max
 	Actual    money.Micro // once settled
@@ -159,6 +160,9 @@ func (s *Store) reserveItems(ref domain.Ref, r Reservation) []types.TransactWrit
 	it["month"] = str(month)
 	if len(r.Questions) > 0 {
 		it["questions"] = bin(r.Questions)
+	}
+	if len(r.Mail) > 0 {
+		it["mail"] = bin(r.Mail)
 	}
 	return []types.TransactWriteItem{
 		take(spendPK(ref.Run), "room >= :max AND attribute_not_exists(runover)"),
@@ -256,7 +260,7 @@ func (s *Store) OpenReservation(ctx context.Context, ref domain.Ref, provider st
 	err = s.query(ctx, s.opts.Ledger, reservationPK(ref.Run), ref.Chunk+"/"+provider+"/", func(it item) error {
 		attempts++
 		if intOf(it, "open") == 1 || intOf(it, "presumed") == 1 {
-			open = &Reservation{ID: textOf(it, "sk"), Provider: provider, Max: money.Micro(intOf(it, "max")), Questions: bytesOf(it, "questions"), Open: intOf(it, "open") == 1, Presumed: intOf(it, "presumed") == 1}
+			open = &Reservation{ID: textOf(it, "sk"), Provider: provider, Max: money.Micro(intOf(it, "max")), Questions: bytesOf(it, "questions"), Mail: bytesOf(it, "mail"), Open: intOf(it, "open") == 1, Presumed: intOf(it, "presumed") == 1}
 		}
 		return nil
 	})

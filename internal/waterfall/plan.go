@@ -58,6 +58,13 @@ func PlanOf(want domain.Enrich, sources []string, all map[string]provider.Defini
 	if len(plan.Fields) == 0 {
 		plan.Fields = domain.DefaultFields()
 	}
+	plan.Guesses = domain.DefaultGuesses
+	if want.Guesses != nil {
+		plan.Guesses = min(max(*want.Guesses, 0), domain.MostGuesses)
+	}
+	if w := New(plan, all, nil); w.verifier(nil) == "" || !w.wants(domain.FieldEmail) || !w.wants(domain.FieldEmailStatus) {
+		plan.Guesses = 0 // nobody would check them
+	}
 	if !want.Fixed {
 		plan.Orders = Stats{Providers: all, Known: Widen(known)}.Orders(plan.Fields, plan.Providers)
 	}

@@ -214,7 +214,7 @@ func (w *world) peopleChunk(n int) []domain.Row {
 func (w *world) know(ref string) {
 	w.matches[ref] = domain.Prospect{
 		Source: "apollo", ProfileID: ref, Person: domain.Person{FirstName: "Ann", LastName: "Lee"},
-		Contact: domain.Contact{Email: ref + "@found.example", EmailStatus: domain.EmailSafe},
+		Contact: domain.Contact{Email: strings.ReplaceAll(ref, " ", ".") + "@found.example", EmailStatus: domain.EmailSafe},
 	}
 }
 
