@@ -182,7 +182,7 @@ func (s *Store) Settle(ctx context.Context, ref domain.Ref, r Reservation, actua
 	if err != nil {
 		return failure("store.settle", err)
 	}
-	c := closing{month: textOf(out.Item, "month"), state: "open", update: "SET actual = :actual REMOVE #state, questions"}
+	c := closing{month: textOf(out.Item, "month"), state: "open", update: "SET actual = :actual REMOVE #state, questions, mail"}
 	if intOf(out.Item, "presumed") == 1 {
 		c.state, c.counted = "presumed", r.Max
 	}
