@@ -51,6 +51,7 @@ type Prospects interface {
 	ProspectClaim(ctx context.Context, team, prospectID string) (store.Claim, error)
 	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
 	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
+	AddLater(ctx context.Context, team, key string, prospectIDs []string) error
 	ClaimLead(ctx context.Context, l domain.Lead) (domain.Lead, error)
 	SaveConversion(ctx context.Context, ref domain.Ref, prospectID string, from domain.State) error
 	MarkConverted(ctx context.Context, ref domain.Ref, shards int, l domain.Lead, p domain.Prospect) error

@@ -300,7 +300,9 @@ func (s *server) batchPage(ctx context.Context, id string, part int) (BatchPage,
 	p := j.Chunks[part]
 	doc := p.Doc
 	if end, done := ends[p.Name]; done {
-		doc = end.Doc
+		if end.Doc != "" { // else it ended before its first turn did
+			doc = end.Doc
+		}
 	} else if p.Asked {
 		return page, &fault.Error{Kind: fault.Conflict, Op: "api.batch", Message: "this part of the job is still in work", RetryAfter: 10 * time.Second}
 	}

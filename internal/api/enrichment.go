@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/pipeline/single"
 	"github.com/messageai/sluice/internal/ratelimit"
+	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/waterfall"
 )
 
@@ -123,6 +126,9 @@ func (s *server) enrich(ctx context.Context, id string, in EnrichmentRequest) (E
 			out.EnrichmentData[name] = data
 		}
 	}
+	if err := s.keepLater(ctx, f, got.Answers); err != nil {
+		return out, err
+	}
 	for _, m := range got.Missing {
 		gap := EnrichmentGap{Provider: m.Provider, Field: string(m.Field), Reason: m.Why}
 		if m.After > 0 {
@@ -134,6 +140,25 @@ func (s *server) enrich(ctx context.Context, id string, in EnrichmentRequest) (E
 		out.Missing = append(out.Missing, EnrichmentGap{Field: string(domain.FieldEmailStatus), Reason: "none of these providers verifies addresses; name one that does, such as hunter"})
 	}
 	return out, nil
+}
+
+// keepLater makes what was bought part of the prospect. What was known before,
+// because the same was asked before, is not kept again.
+func (s *server) keepLater(ctx context.Context, f found, answers map[string]domain.Row) error {
+	row := f.row
+	for _, name := range slices.Sorted(maps.Keys(answers)) {
+		waterfall.Join(&row, name, answers[name])
+	}
+	row.Calls, row.Others = row.Calls[len(f.row.Calls):], row.Others[len(f.row.Others):]
+	asked := slices.ContainsFunc(row.Calls, func(c domain.Call) bool { return !c.Cached })
+	if !asked && reflect.DeepEqual(row.Prospect, f.row.Prospect) {
+		return nil
+	}
+	doc := store.LaterKey(f.ref.Run, row.Prospect.ID, s.NewID())
+	if err := s.Prospects.PutRows(ctx, f.ref.Team, doc, []domain.Row{row}); err != nil {
+		return err
+	}
+	return s.Prospects.AddLater(ctx, f.ref.Team, doc, []string{row.Prospect.ID})
 }
 
 func onDemandFields(names []string) ([]domain.Field, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // ProspectSummary is a prospect in a list.
@@ -162,7 +163,8 @@ func prospectOf(l store.Listed) ProspectSummary {
 	}
 }
 
-// found is a prospect's row as its run left it, and where that is.
+// found is a prospect's row, with what was bought about it since its run, and
+// where it is.
 type found struct {
 	ref      domain.Ref
 	campaign domain.Campaign
@@ -213,7 +215,24 @@ func (s *server) find(ctx context.Context, id string) (f found, err error) {
 		return f, fault.New(fault.NotFound, "api.find", "no prospect has this id in your team; list a campaign's prospects to find it")
 	}
 	f.row = rows[i]
-	return f, nil
+	return f, s.later(ctx, &f, claim.Later)
+}
+
+// later lays what was bought about the prospect since over its row.
+func (s *server) later(ctx context.Context, f *found, docs []string) error {
+	for _, doc := range docs {
+		rows, err := s.Prospects.Rows(ctx, f.ref.Team, doc)
+		if fault.Is(err, fault.NotFound) { // deleted with its run; a lead was made with it before
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(rows, func(r domain.Row) bool { return r.Prospect.ID == f.row.Prospect.ID }); i >= 0 {
+			waterfall.Later(&f.row, rows[i])
+		}
+	}
+	return nil
 }
 
 // Converted answers a conversion.

@@ -114,7 +114,9 @@ func assemble(env config.Env, cfg aws.Config, outside Outside, needs ...string) 
 // budget is how the function's paid calls are made; alerts are told on the way.
 func (p *parts) budget() budget.Budget { return budget.Budget{Ledger: p.watch()} }
 
-func (p *parts) watch() *budget.Watch { return budget.NewWatch(p.store, p.store, p.log, p.now) }
+func (p *parts) watch() *budget.Watch {
+	return budget.NewWatch(p.store, p.store, "Sluice/"+p.conf.Stage, p.log, p.now)
+}
 
 // Environment variables that most functions need.
 const (

@@ -26,14 +26,17 @@ type Alerts interface {
 // the alert itself, so calls cost no more for it. What it misses between two
 // looks is found when the run ends.
 //
-// An alert is one log line with the attribute event, which has the members that
-// an event of EventBridge has: a subscription of the log group can put it onto a
-// bus or a topic as it is.
+// An alert is one log line. It counts in CloudWatch as a metric, SpendingAlerts,
+// since it is written in the embedded metric format
+// (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html),
+// and an alarm of the template watches that. Its attribute event has the members
+// of an event of EventBridge, for a subscription of the log group.
 type Watch struct {
 	Ledger
-	alerts Alerts
-	log    *slog.Logger
-	now    func() time.Time
+	alerts    Alerts
+	namespace string
+	log       *slog.Logger
+	now       func() time.Time
 
 	mu   sync.Mutex
 	next map[string]time.Time // by run: when to look again
@@ -49,9 +52,10 @@ const lookEvery = 5 * time.Second
 // watched bounds how many runs a process remembers.
 const watched = 1000
 
-// NewWatch watches what is reserved and settled through a ledger.
-func NewWatch(l Ledger, alerts Alerts, log *slog.Logger, now func() time.Time) *Watch {
-	return &Watch{Ledger: l, alerts: alerts, log: log, now: now, next: map[string]time.Time{}}
+// NewWatch watches what is reserved and settled through a ledger. namespace is
+// that of its metric.
+func NewWatch(l Ledger, alerts Alerts, namespace string, log *slog.Logger, now func() time.Time) *Watch {
+	return &Watch{Ledger: l, alerts: alerts, namespace: namespace, log: log, now: now, next: map[string]time.Time{}}
 }
 
 // Reserve implements [Ledger].
@@ -146,6 +150,15 @@ func (w *Watch) event(ctx context.Context, scope string, ref domain.Ref, percent
 	if scope == "run" {
 		detail = append(detail, slog.String("campaignId", ref.Campaign), slog.String("runId", ref.Run))
 	}
+	type metric struct{ Name, Unit string }
+	type metrics struct {
+		Namespace  string
+		Dimensions [][]string
+		Metrics    []metric
+	}
 	w.log.WarnContext(ctx, "spending alert", slog.Group("event",
-		slog.String("source", "sluice.budget"), slog.String("detail-type", "Spending Alert"), slog.Time("time", w.now().UTC()), slog.Group("detail", detail...)))
+		slog.String("source", "sluice.budget"), slog.String("detail-type", "Spending Alert"), slog.Time("time", w.now().UTC()), slog.Group("detail", detail...)),
+		slog.Group("_aws", slog.Int64("Timestamp", w.now().UnixMilli()),
+			slog.Any("CloudWatchMetrics", []metrics{{w.namespace, [][]string{{}}, []metric{{"SpendingAlerts", "Count"}}}})),
+		slog.Int("SpendingAlerts", 1))
 }

@@ -97,6 +97,8 @@ func events(t *testing.T, log string) []string {
 					Run     string `json:"runId"`
 				} `json:"detail"`
 			} `json:"event"`
+			Metric json.RawMessage `json:"_aws"`
+			Count  int             `json:"SpendingAlerts"`
 		}
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatal(err)
@@ -104,6 +106,18 @@ func events(t *testing.T, log string) []string {
 		e := entry.Event
 		if e.Source != "sluice.budget" || e.Type != "Spending Alert" || (e.Detail.Run == "r1") != (e.Detail.Scope == "run") {
 			t.Errorf("the line is no event that can be sent on: %s", line)
+		}
+		var meta map[string]any
+		if err := json.Unmarshal(entry.Metric, &meta); err != nil {
+			t.Fatal(err)
+		}
+		stamp, _ := meta["Timestamp"].(float64)
+		delete(meta, "Timestamp")
+		want := map[string]any{"CloudWatchMetrics": []any{map[string]any{
+			"Namespace": "Sluice/dev", "Dimensions": []any{[]any{}}, "Metrics": []any{map[string]any{"Name": "SpendingAlerts", "Unit": "Count"}},
+		}}}
+		if diff := cmp.Diff(want, meta); diff != "" || entry.Count != 1 || stamp < 1e12 {
+			t.Errorf("the line is no metric at %v of %d (-want +got):\n%s", stamp, entry.Count, diff)
 		}
 		out = append(out, fmt.Sprint(e.Detail.Scope, " ", e.Detail.Percent))
 	}
@@ -120,7 +134,7 @@ func TestEachShareOfACapIsToldOnce(t *testing.T) {
 	now := func() time.Time { return clock }
 	workers := []*budget.Watch{}
 	for range 2 {
-		workers = append(workers, budget.NewWatch(p, p, slog.New(slog.NewJSONHandler(&log, nil)), now))
+		workers = append(workers, budget.NewWatch(p, p, "Sluice/dev", slog.New(slog.NewJSONHandler(&log, nil)), now))
 	}
 	ref := domain.Ref{Team: "acme", Campaign: "c1", Run: "r1"}
 	spend := func(w *budget.Watch, most, actual money.Micro) error {

@@ -113,9 +113,10 @@ func connected(names []string) ([]string, error) {
 }
 
 // workerParameters shorten the time after which a killed worker's step may be
-// taken over: on a laptop it is the same person who waits.
+// taken over, and for which a chunk waits for a provider that is down: on a
+// laptop it is the same person who waits.
 func workerParameters() map[string]string {
-	return map[string]string{"WorkerTimeout": "15", "WorkerVisibility": "90"}
+	return map[string]string{"WorkerTimeout": "15", "WorkerVisibility": "90", "OutagePatience": "2"}
 }
 
 // marketSize is a market in which the search finds enough.

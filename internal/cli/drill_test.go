@@ -46,8 +46,8 @@ func TestNoOutageLosesARow(t *testing.T) {
 			if gone.RowsLost != 0 || gone.Rows < 100 || gone.DownAfterCalls == 0 || gone.Status != "completed" {
 				t.Errorf("for good: %+v", gone)
 			}
-			if gone.RowsDelayed == 0 || name != "clearbit" && gone.RowsWithout == 0 || gone.ExtraSeconds < 60 || gone.ExtraSeconds > 3*60*60 {
-				t.Errorf("an outage to the end of the run delays nobody, or for hours, or nobody goes without: %+v", gone)
+			if gone.RowsDelayed == 0 || name != "clearbit" && gone.RowsWithout == 0 || gone.ExtraSeconds < 20 || gone.ExtraSeconds > 10*60 {
+				t.Errorf("an outage to the end of the run delays nobody, or for longer than somebody would look on, or nobody goes without: %+v", gone)
 			}
 			if gone.CoverageKept < 0.5 || gone.CoverageKept > 1.05 {
 				t.Errorf("coverage kept is %.3f", gone.CoverageKept)

@@ -4,9 +4,11 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -41,6 +43,7 @@ type Function struct {
 	VectorIndex    string   // provider name of the vector index, or "none"
 	Waterfall      []string // enrichment providers, in order
 	CRMs           []string
+	OutagePatience int // how often a chunk finds a provider down before it goes on without; zero: the stage's default
 }
 
 // Queues are queue URLs by name, "enrich-apollo".
@@ -59,6 +62,14 @@ func (e Env) Function(needs ...string) (Function, error) {
 	if len(missing) > 0 {
 		sort.Strings(missing)
 		return Function{}, fmt.Errorf("configure: %s not set; template.yaml sets them for a deployed function", strings.Join(missing, ", "))
+	}
+	patience := 0
+	if text := e["SLUICE_OUTAGE_PATIENCE"]; text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return Function{}, errors.New("configure: SLUICE_OUTAGE_PATIENCE must be a number of times, from 1; the parameter OutagePatience of template.yaml sets it")
+		}
+		patience = n
 	}
 	queues := Queues{}
 	for k, v := range e {
@@ -81,6 +92,7 @@ func (e Env) Function(needs ...string) (Function, error) {
 		VectorIndex:    e["SLUICE_VECTOR_INDEX"],
 		Waterfall:      list(e["SLUICE_WATERFALL"]),
 		CRMs:           list(e["SLUICE_CRMS"]),
+		OutagePatience: patience,
 	}, nil
 }
 

@@ -16,17 +16,22 @@ func TestAFunctionsSettings(t *testing.T) {
 		"SLUICE_TABLE_CONTROL": "control", "SLUICE_BUCKET": "runs", "SLUICE_KEY_ID": "key", "SLUICE_SECRET_PREFIX": "sluice/dev",
 		"SLUICE_STATE_MACHINE": "arn", "SLUICE_EMBEDDER": "openai", "SLUICE_VECTOR_INDEX": "none", "SLUICE_WATERFALL": "apollo, hunter,",
 		"SLUICE_CRMS": "hubspot", "SLUICE_QUEUE_ENRICH_APOLLO": "https://q/1", "SLUICE_QUEUE_PUSH_HUBSPOT": "https://q/2",
-		"SLUICE_QUEUE_ENRICH_HUNTER": "", "PATH": "/bin",
+		"SLUICE_QUEUE_ENRICH_HUNTER": "", "SLUICE_OUTAGE_PATIENCE": "3", "PATH": "/bin",
 	}
 	want := config.Function{
 		Stage: "dev", CoreTable: "core", ProspectsTable: "prospects", LedgerTable: "ledger", ControlTable: "control", Bucket: "runs",
 		KeyID: "key", SecretPrefix: "sluice/dev", StateMachine: "arn", Embedder: "openai", VectorIndex: "none",
-		Waterfall: []string{"apollo", "hunter"}, CRMs: []string{"hubspot"},
+		Waterfall: []string{"apollo", "hunter"}, CRMs: []string{"hubspot"}, OutagePatience: 3,
 		Queues: config.Queues{"enrich-apollo": "https://q/1", "push-hubspot": "https://q/2"},
 	}
 	got, err := env.Function("SLUICE_TABLE_CORE", "SLUICE_BUCKET")
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v; settings (-want +got):\n%s", err, diff)
+	}
+	for _, wrong := range []string{"never", "0", "1.5"} {
+		if _, err := (config.Env{"SLUICE_STAGE": "dev", "SLUICE_OUTAGE_PATIENCE": wrong}).Function(); err == nil || !strings.Contains(err.Error(), "OutagePatience") {
+			t.Errorf("patience %q: %v", wrong, err)
+		}
 	}
 }
 

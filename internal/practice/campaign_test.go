@@ -243,12 +243,16 @@ func TestThrottlingAndConflictsOfTablesChangeNothing(t *testing.T) {
 		return out
 	}
 	quiet := run(dynamodb.Dials{})
+	// Two chunks that ask Hunter the same at the same time are charged once. Whether
+	// the second one finds the answer in the cache is a matter of moments.
+	quiet.Spend.Cache = nil
 	for _, dials := range []dynamodb.Dials{
 		{PartitionWrites: 1000, PartitionReads: 3000, TransactionTime: 15 * time.Millisecond}, // as AWS
 		{PartitionWrites: 400, TransactionTime: 50 * time.Millisecond},
 	} {
 		refused.Store(0)
 		busy := run(dials)
+		busy.Spend.Cache = nil
 		if refused.Load() == 0 {
 			t.Errorf("%+v refused nothing", dials)
 		}

@@ -11,7 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/messageai/sluice/internal/api"
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/practice"
 	"github.com/messageai/sluice/internal/sandbox/upstream"
 )
@@ -31,6 +34,28 @@ func settledWorld(t *testing.T, n int, latency ...time.Duration) (*practice.Worl
 		t.Fatal("no prospects")
 	}
 	return w, page.Prospects
+}
+
+const prospectsPath = "/api/v1/prospecting/prospects/"
+
+// shows reports whether a prospect has the address that somebody brought, or names
+// it among those that were refused.
+func shows(row domain.Row, data api.EnrichmentData) bool {
+	refused := slices.ContainsFunc(row.Others, func(o domain.Other) bool { return o.Refused && o.Value == data.Email })
+	if data.EmailStatus == string(domain.EmailInvalid) {
+		return refused && row.Prospect.Contact.Email != data.Email
+	}
+	return row.Prospect.Contact.Email == data.Email
+}
+
+// boughtBy is how many lines of a prospect's log name a provider that found something.
+func boughtBy(row domain.Row, name string) (n int) {
+	for _, call := range row.Calls {
+		if call.Provider == name && call.Outcome == domain.CallFound {
+			n++
+		}
+	}
+	return n
 }
 
 func bill(w *practice.World) (total int64) {
@@ -65,9 +90,16 @@ func TestOneProspectIsEnrichedOnDemand(t *testing.T) {
 			if hunter.Email != "" && hunter.Score != nil && got.EnrichmentData["apollo"].Company != nil {
 				found++
 			}
+			kept := must[domain.Row](t, w, "GET", prospectsPath+p.ID, nil)
+			if hunter.Email != "" && (!shows(kept, hunter) || boughtBy(kept, "hunter") == 0 || kept.Prospect.Source != "apollo") {
+				t.Errorf("the prospect does not show what was bought: %+v", kept)
+			}
 			again := must[api.Enrichment](t, w, "POST", enrichment+"prospects/"+p.ID, request)
 			if again.Cost != 0 || again.EnrichmentData["hunter"].Email != hunter.Email {
 				t.Errorf("asked again: %+v after %+v", again, got)
+			}
+			if diff := cmp.Diff(kept, must[domain.Row](t, w, "GET", prospectsPath+p.ID, nil)); diff != "" {
+				t.Errorf("asking again changed the prospect (-before +after):\n%s", diff)
 			}
 		}
 		if found == 0 {
@@ -134,6 +166,21 @@ func TestABatchGoesThroughTheQueues(t *testing.T) {
 		page := must[api.BatchPage](t, w, "GET", enrichment+"batch/"+job.JobID+"/prospects", nil)
 		if len(page.Prospects) != len(ids) {
 			t.Errorf("%d of %d prospects", len(page.Prospects), len(ids))
+		}
+		shown := 0
+		for _, p := range page.Prospects {
+			brought := p.EnrichmentData["hunter"].Email
+			if brought == "" {
+				continue
+			}
+			kept := must[domain.Row](t, w, "GET", prospectsPath+p.ProspectID, nil)
+			if !shows(kept, p.EnrichmentData["hunter"]) || boughtBy(kept, "hunter") == 0 || kept.State == domain.InWork {
+				t.Errorf("the prospect does not show what was bought: %+v", kept)
+			}
+			shown++
+		}
+		if shown == 0 {
+			t.Error("hunter found nobody")
 		}
 	})
 }

@@ -119,6 +119,7 @@ func definitions() map[string]provider.Definition {
 func again(t *testing.T, w *practice.World, ref domain.Ref, change replay.Change) (replay.Report, map[string][]domain.Row) {
 	t.Helper()
 	rows := map[string][]domain.Row{}
+	synctest.Wait() // what the run left to do at this moment is not the replay's
 	bills, before := w.Sandbox.Bills(), w.Stack.Meter().Read()
 	r := &replay.Replay{Store: w.Store, Providers: definitions(), Now: time.Now, Rows: func(chunk string, out []domain.Row) { rows[chunk] = out }}
 	report, err := r.Run(t.Context(), ref, change)

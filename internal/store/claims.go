@@ -18,7 +18,12 @@ const prospectLife = 90 * 24 * time.Hour
 
 // Claim says which chunk of which run discovered a prospect first, and which
 // lead a person made of it later: "" if nobody did.
-type Claim struct{ Run, Campaign, Chunk, Lead string }
+type Claim struct {
+	Run, Campaign, Chunk, Lead string
+	// Later are the objects with the rows of what was bought about the prospect
+	// after its run, oldest first.
+	Later []string
+}
 
 // ClaimProspect makes (team, source, profile) unique across all campaigns: the
 // first claim wins and stays. It returns the claim that holds, which is the
@@ -74,6 +79,36 @@ func (s *Store) KeepClaims(ctx context.Context, ref domain.Ref, prospectIDs []st
 		})
 	}
 	return failure("store.keep_claims", g.Wait())
+}
+
+// AddLater notes that rows about the prospects were kept in an object after
+// their runs; once, however often it is called. A prospect that has ended by now
+// is passed over.
+func (s *Store) AddLater(ctx context.Context, team, key string, prospectIDs []string) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for _, id := range prospectIDs {
+		g.Go(func() error {
+			return s.addLater(ctx, team, key, id)
+		})
+	}
+	return failure("store.add_later", g.Wait())
+}
+
+func (s *Store) addLater(ctx context.Context, team, doc, prospectID string) error {
+	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.opts.Prospects, Key: key(claimKey(team, prospectID), "CLAIM"),
+		UpdateExpression:         aws.String("SET #later = list_append(if_not_exists(#later, :none), :docs)"),
+		ConditionExpression:      aws.String("attribute_exists(pk) AND NOT contains(#later, :doc)"),
+		ExpressionAttributeNames: map[string]string{"#later": "later"},
+		ExpressionAttributeValues: item{
+			":none": &types.AttributeValueMemberL{}, ":docs": &types.AttributeValueMemberL{Value: []types.AttributeValue{str(doc)}}, ":doc": str(doc),
+		},
+	})
+	if _, lost := conditionFailed(err); lost {
+		return nil
+	}
+	return err
 }
 
 func claimKey(team, prospectID string) string { return "CLAIM#" + team + "#" + prospectID }

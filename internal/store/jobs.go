@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,13 +62,16 @@ func (s *Store) Job(ctx context.Context, team, id string) (j Job, ends map[strin
 	err = s.query(ctx, s.opts.Ledger, spendPK(id), "", func(it item) error {
 		sk := textOf(it, "sk")
 		if name, ok := strings.CutPrefix(sk, "CHUNK#"); ok {
-			for _, answer := range answersOf(it) {
-				var step JobStep
-				if err := json.Unmarshal(answer, &step); err != nil {
-					return err
-				}
-				if step.Next == "" {
-					ends[name] = step
+			last, err := lastStep(it)
+			if err != nil {
+				return err
+			}
+			if last != nil && last.Next == "" {
+				ends[name] = *last
+			} else if failure := deadOf(it); failure != "" {
+				ends[name] = JobStep{Failure: failure}
+				if last != nil {
+					ends[name] = JobStep{Doc: last.Doc, Failure: failure}
 				}
 			}
 		}
@@ -82,6 +87,31 @@ func (s *Store) Job(ctx context.Context, team, id string) (j Job, ends map[strin
 		err = fault.New(fault.NotFound, "store.job", "no enrichment job has this id in your team")
 	}
 	return j, ends, spend, failure("store.job", err)
+}
+
+// lastStep is the last turn of a job's chunk that is done; nil before any is.
+func lastStep(it item) (*JobStep, error) {
+	var last *JobStep
+	latest := -1
+	for step, answer := range answersOf(it) {
+		if turn, _, ok := turnOf(step); ok && turn > latest {
+			latest, last = turn, &JobStep{}
+			if err := json.Unmarshal(answer, last); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return last, nil
+}
+
+// deadOf says why nobody works on a chunk any more; "" if somebody may.
+func deadOf(it item) string {
+	var c Chunk
+	c.retried(it)
+	for _, name := range slices.Sorted(maps.Keys(c.DeadLetters)) {
+		return "Internal: no worker could handle the message to " + name + "; what was answered before is kept, so asking again costs only the rest"
+	}
+	return ""
 }
 
 // JobRef names a chunk of a job.

@@ -290,6 +290,8 @@ func (s *Store) ProspectClaim(ctx context.Context, team, prospectID string) (Cla
 		Campaign string `dynamodbav:"campaign"`
 		Chunk    string `dynamodbav:"chunk"`
 		Lead     string `dynamodbav:"lead"`
+
+		Later []string `dynamodbav:"later"`
 	}
 	found, err := s.get(ctx, s.opts.Prospects, claimKey(team, prospectID), "CLAIM", &c)
 	if err == nil && !found {

@@ -52,6 +52,12 @@ func ChunkKey(run, chunk string) string { return ChunkPrefix(run) + chunk }
 // StepKey is the object of a chunk's rows after a step.
 func StepKey(run, chunk, step string) string { return "runs/" + run + "/work/" + chunk + "/" + step }
 
+// LaterKey is the object with the row of what was bought about a prospect on
+// demand, after its run; id tells one such request from another.
+func LaterKey(run, prospectID, id string) string {
+	return "runs/" + run + "/later/" + prospectID + "/" + id
+}
+
 // LeadsKey is the object with the rows of a chunk's leads, or that of one lead
 // which a person made, by the prospect's id. It is outside of runs/, which is
 // deleted after 90 days: a lead's receipts stay.

@@ -54,7 +54,7 @@ func ref(chunk string) domain.Ref {
 func TestTheFirstClaimOfAProspectHolds(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		var mu sync.Mutex
-		holders := map[store.Claim]int{}
+		holders := map[string]int{}
 		var wg sync.WaitGroup
 		for n := range 20 {
 			wg.Go(func() {
@@ -64,7 +64,7 @@ func TestTheFirstClaimOfAProspectHolds(t *testing.T) {
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				holders[claim]++
+				holders[claim.Chunk]++
 			})
 		}
 		wg.Wait()

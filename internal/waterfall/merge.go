@@ -55,6 +55,12 @@ func merge(row *domain.Row, from string, a Answer) {
 	if a.Origin != nil {
 		m.origin = *a.Origin
 	}
+	m.all()
+}
+
+// all takes over what is known, field by field.
+func (m merger) all() {
+	p, got := m.p, m.got
 	m.person()
 	m.company()
 	m.email()
@@ -68,6 +74,8 @@ type merger struct {
 	got    domain.Prospect
 	origin domain.Provenance // of fields that name none
 	now    time.Time
+	// own takes only those fields of got over that name the origin's source.
+	own bool
 }
 
 func (m merger) note(field string) {
@@ -79,10 +87,15 @@ func (m merger) note(field string) {
 }
 
 func (m merger) text(field string, to *string, value string) {
-	if value != "" && m.take(field, *to, value) {
+	if value != "" && m.said(field) && m.take(field, *to, value) {
 		*to = value
 		m.note(field)
 	}
+}
+
+// said reports whether a field of got is to be taken over at all.
+func (m merger) said(field string) bool {
+	return !m.own || m.got.Provenance[field].Source == m.origin.Source
 }
 
 // take reports whether a value replaces the one that is there, and notes what
@@ -116,7 +129,7 @@ func (m merger) searched(source string) bool {
 // there. One that was refused does not come back.
 func (m merger) email() {
 	c, got := &m.p.Contact, m.got.Contact
-	if got.Email == "" || refused(m.row, got.Email) {
+	if got.Email == "" || !m.said(emailField) || refused(m.row, got.Email) {
 		return
 	}
 	same := strings.EqualFold(c.Email, got.Email)
@@ -128,6 +141,9 @@ func (m merger) email() {
 		}
 		c.Email, same = got.Email, true
 		m.note(emailField)
+	}
+	if m.own { // see [vouch]
+		return
 	}
 	if same {
 		hear(m.row, domain.EmailVerdict{By: m.origin.Source, Status: got.EmailStatus, At: m.origin.FetchedAt})
@@ -161,19 +177,19 @@ func (m merger) company() {
 	m.text("company.fundingStage", &to.FundingStage, from.FundingStage)
 	m.text("company.description", &to.Description, from.Description)
 	m.text("company.emailPattern", &to.EmailPattern, from.EmailPattern)
-	if from.Employees > 0 && m.take("company.employees", number(to.Employees), number(from.Employees)) {
+	if from.Employees > 0 && m.said("company.employees") && m.take("company.employees", number(to.Employees), number(from.Employees)) {
 		to.Employees = from.Employees
 		m.note("company.employees")
 	}
-	if from.RevenueUSD > 0 && m.take("company.revenueUsd", number(to.RevenueUSD), number(from.RevenueUSD)) {
+	if from.RevenueUSD > 0 && m.said("company.revenueUsd") && m.take("company.revenueUsd", number(to.RevenueUSD), number(from.RevenueUSD)) {
 		to.RevenueUSD = from.RevenueUSD
 		m.note("company.revenueUsd")
 	}
-	if from.Founded > 0 && m.take("company.founded", number(to.Founded), number(from.Founded)) {
+	if from.Founded > 0 && m.said("company.founded") && m.take("company.founded", number(to.Founded), number(from.Founded)) {
 		to.Founded = from.Founded
 		m.note("company.founded")
 	}
-	if len(from.Technologies) > 0 { // lists complete each other
+	if len(from.Technologies) > 0 && m.said("company.technologies") { // lists complete each other
 		for _, t := range from.Technologies {
 			if !slices.ContainsFunc(to.Technologies, func(have string) bool { return strings.EqualFold(have, t) }) {
 				to.Technologies = append(slices.Clip(to.Technologies), t)

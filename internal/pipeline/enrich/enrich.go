@@ -14,6 +14,7 @@
 package enrich
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,9 +43,9 @@ const rowWait = time.Minute
 // still working on.
 const patience = 40
 
-// shutPatience is how often a chunk finds a provider's circuit open before it
-// goes on without: about three quarters of an hour.
-const shutPatience = 12
+// OutagePatience is how often a chunk finds a provider's circuit open before it
+// goes on without, unless the stage says otherwise: about three quarters of an hour.
+const OutagePatience = 12
 
 // Lives of answers in the cache.
 const (
@@ -86,6 +87,9 @@ type Stage struct {
 	Now     func() time.Time
 	Memory  *Memory // of this process; nil: none
 	Mail    Mail    // nil: the DNS is not asked
+	// OutagePatience is how often a chunk finds a provider down before it goes on
+	// without; zero: [OutagePatience].
+	OutagePatience int
 }
 
 // Output is what the state machine is told.
@@ -126,7 +130,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	}
 	c := &chunk{
 		Stage: s, ref: job.Ref, name: job.Provider, source: source, rows: rows, query: profile.Query, list: list,
-		last: job.Last, patient: job.Hops < patience, shut: job.Shut >= shutPatience, plan: waterfall.New(profile.Enrich, s.definitions(), out),
+		last: job.Last, patient: job.Hops < patience, shut: job.Shut >= cmp.Or(s.OutagePatience, OutagePatience), plan: waterfall.New(profile.Enrich, s.definitions(), out),
 		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, holders: waterfall.Holders{}, used: waterfall.Record{Provider: job.Provider},
 		known: map[string]json.RawMessage{}, waiting: map[string]bool{}, mail: newMail(),
 	}

@@ -1,7 +1,7 @@
 // Package reap is the stage behind the dead-letter queues: a message that no
 // worker could handle fails its waiting task at once, so that its chunk does
 // not hang until a time-out, and is noted in the run's ledger, where people look
-// for causes. It imports domain, fault and task.
+// for causes. It imports domain, fault, store and task.
 package reap
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
 )
 
@@ -39,7 +40,7 @@ func (s *Stage) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEv
 	var out events.SQSEventResponse
 	for _, record := range batch.Records {
 		var m task.Message
-		if err := json.Unmarshal([]byte(record.Body), &m); err != nil || m.Token == "" {
+		if err := json.Unmarshal([]byte(record.Body), &m); err != nil || m.Token == "" && m.Campaign != store.JobCampaign {
 			s.Log.ErrorContext(ctx, "dead letter without a task", "message", record.MessageId, "run", m.Run, "chunk", m.Chunk)
 			continue
 		}
@@ -48,6 +49,9 @@ func (s *Stage) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEv
 		if err := s.Ledger.SaveDeadLetter(ctx, m.Ref, m.Provider, record.MessageId, len(m.Shard) > 0); err != nil {
 			s.Log.ErrorContext(ctx, "dead letter not noted", "message", record.MessageId, "run", m.Run, "error", err)
 			out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
+			continue
+		}
+		if m.Token == "" { // a job's part ends by the note
 			continue
 		}
 		if err := s.Answers.Fail(ctx, m.Token, fault.Internal, "no worker could handle the message"); err != nil {

@@ -50,6 +50,7 @@ func TestDeadLettersFailTheirTasks(t *testing.T) {
 		{MessageId: "m3", Body: `{"runId":"r1","leads":["l_1"],"queue":"q"}`}, // nobody waits
 		{MessageId: "m4", Body: `{"token":"broken","runId":"r1"}`},
 		{MessageId: "m5", Body: `{"token":"t5","runId":"r2","chunk":"s1","provider":"apollo","shard":{"id":"s1"}}`},
+		{MessageId: "m7", Body: `{"campaignId":"enrichment","runId":"job_1","chunk":"b0000","provider":"lusha"}`}, // a job has no task
 		{MessageId: "m6", Body: `{"token":"t6","runId":"unwritable","chunk":"c1"}`},
 	}})
 	want := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{{ItemIdentifier: "m4"}, {ItemIdentifier: "m6"}}}
@@ -59,13 +60,13 @@ func TestDeadLettersFailTheirTasks(t *testing.T) {
 	if diff := cmp.Diff(failed{"t1": fault.Internal, "t5": fault.Internal}, told); diff != "" {
 		t.Errorf("failed tasks (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(noted{"r1/c1/hunter/m1/false": true, "r1///m4/false": true, "r2/s1/apollo/m5/true": true}, ledger); diff != "" {
+	if diff := cmp.Diff(noted{"r1/c1/hunter/m1/false": true, "r1///m4/false": true, "r2/s1/apollo/m5/true": true, "job_1/b0000/lusha/m7/false": true}, ledger); diff != "" {
 		t.Errorf("noted (-want +got):\n%s", diff)
 	}
 	if strings.Contains(log.String(), "private.example") {
 		t.Error("the log holds the body of a message")
 	}
-	for _, id := range []string{"m1", "m2", "m3", "m4", "m5", "m6"} {
+	for _, id := range []string{"m1", "m2", "m3", "m4", "m5", "m6", "m7"} {
 		if !strings.Contains(log.String(), "message="+id) {
 			t.Errorf("the log does not name dead letter %s", id)
 		}

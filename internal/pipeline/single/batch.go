@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/messageai/sluice/internal/domain"
@@ -64,15 +65,14 @@ func (b *Batch) Do(ctx context.Context, job task.Job) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var enriched []string
 	for _, row := range rows {
-		for _, call := range row.Calls {
-			if call.Outcome == domain.CallFound {
-				step.Enriched++
-				break
-			}
+		if slices.ContainsFunc(row.Calls, func(c domain.Call) bool { return c.Outcome == domain.CallFound }) {
+			enriched = append(enriched, row.Prospect.ID)
 		}
 	}
-	return step, nil
+	step.Enriched = len(enriched)
+	return step, b.Store.AddLater(ctx, job.Team, o.Doc, enriched)
 }
 
 // Known is a prospect as a job asks about it: what is known is not asked again.

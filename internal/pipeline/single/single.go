@@ -34,6 +34,7 @@ type Store interface {
 	Rows(ctx context.Context, team, key string) ([]domain.Row, error)
 	PutRows(ctx context.Context, team, key string, rows []domain.Row) error
 	PutProfile(ctx context.Context, team, run string, profile any) error
+	AddLater(ctx context.Context, team, key string, prospectIDs []string) error
 }
 
 // Ledger is what the stage needs of the ledger.

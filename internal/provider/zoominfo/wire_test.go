@@ -184,19 +184,23 @@ func TestCostsOfABatchAddUp(t *testing.T) {
 	}{
 		"two questions, one record": {
 			[]string{contact("7", `{"personId":7}`), contact("7", `{"emailAddress":"dana.okafor@ACMErobotics.example"}`), contact("8", `{"firstName":"luis","lastName":"PRAT","companyName":"Globex Farms "}`)},
-			[4]int64{310_000, 0, 0, 310_000}, [4]fault.Kind{},
+			[4]int64{310_000, 0, 0, 310_000},
+			[4]fault.Kind{},
 		},
 		"ids as text, extra fields": {
 			[]string{contact("7", `{"personId":"7","companyId":null}`), contact("9", `{"emailAddress":"dana.okafor@acmerobotics.example","jobTitle":""}`), contact("8", `{"firstName":"luis","lastName":"prat","companyName":"globex farms"}`)},
-			[4]int64{310_000, 0, 310_000, 310_000}, [4]fault.Kind{},
+			[4]int64{310_000, 0, 310_000, 310_000},
+			[4]fault.Kind{},
 		},
 		"a stranger": {
 			[]string{contact("7", `{"personId":7}`), contact("9", `{"emailAddress":"somebody@else.example"}`), contact("8", `{"firstName":"Luis","lastName":"Prat","companyName":"Globex Farms"}`)},
-			[4]int64{620_000, 0, 0, 310_000}, [4]fault.Kind{2: fault.BadResponse},
+			[4]int64{620_000, 0, 0, 310_000},
+			[4]fault.Kind{2: fault.BadResponse},
 		},
 		"twice": {
 			[]string{contact("7", `{"personId":7}`), contact("9", `{"personId":7}`)},
-			[4]int64{620_000, 0, 0, 0}, [4]fault.Kind{2: fault.BadResponse, 3: fault.BadResponse},
+			[4]int64{620_000, 0, 0, 0},
+			[4]fault.Kind{2: fault.BadResponse, 3: fault.BadResponse},
 		},
 	} {
 		c, _ := newClient(t, `{"data":[`+strings.Join(test.records, ",")+`]}`)
