@@ -20,6 +20,7 @@ import (
 	"github.com/messageai/sluice/internal/config"
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/listing"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/practice"
 	"github.com/messageai/sluice/internal/store"
@@ -113,7 +114,7 @@ func (e *emailVerifyCommand) verify(ctx context.Context, t terminal, v *bulk.Ver
 	var addresses []string
 	for _, line := range table[1:] {
 		if column < len(line) && strings.TrimSpace(line[column]) != "" {
-			addresses = append(addresses, line[column])
+			addresses = append(addresses, listing.Unguarded(strings.TrimSpace(line[column])))
 		}
 	}
 	l, err := v.Prepare(ctx, team, addresses)
@@ -151,10 +152,13 @@ func (e *emailVerifyCommand) write(l *bulk.List, table [][]string, column int, c
 	w := csv.NewWriter(&b)
 	for i, line := range table {
 		line = append(slices.Clone(line), make([]string, width-len(line))...)
+		for k, cell := range line {
+			line[k] = listing.Guarded(listing.Unguarded(cell))
+		}
 		more := []string{"email_status", "email_confidence", "email_reason"}
 		if i > 0 {
 			more = []string{"", "", ""}
-			if address := strings.TrimSpace(line[column]); address != "" {
+			if address := listing.Unguarded(strings.TrimSpace(table[i][min(column, len(table[i])-1)])); column < len(table[i]) && address != "" {
 				j := l.Judge(address)
 				status := string(j.Status)
 				if status == "" {
