@@ -21,6 +21,7 @@ type EnrichRequest struct {
 	Fields    []string `json:"fields,omitempty" doc:"person, email, email status, title, company, phone, technologies, intent; default: person, email, email status"`
 	Providers []string `json:"providers,omitempty" doc:"Who may be asked, in your order; default: all that are connected"`
 	Order     string   `json:"order,omitempty" enum:"learned,fixed" doc:"learned (default): cheapest per validated value for each kind of prospect; fixed: as given"`
+	Guesses   *int     `json:"guesses,omitempty" minimum:"0" maximum:"5" doc:"How many addresses may be guessed from the pattern of the domain for a person whom no finder knows; each is checked by a verifier and used only if it is safe; default: 2"`
 }
 
 // enrichOf reads what a campaign wants to be bought.
@@ -28,7 +29,7 @@ func enrichOf(in *EnrichRequest) (domain.Enrich, error) {
 	if in == nil {
 		return domain.Enrich{}, nil
 	}
-	out := domain.Enrich{Providers: in.Providers, Fixed: in.Order == "fixed"}
+	out := domain.Enrich{Providers: in.Providers, Fixed: in.Order == "fixed", Guesses: in.Guesses}
 	for _, name := range in.Fields {
 		if !slices.Contains(domain.Fields(), domain.Field(name)) {
 			return out, fault.New(fault.InvalidInput, "api.enrich", fmt.Sprintf("enrich.fields: there is no field %s; use %s", quote(name), listOf(domain.Fields())))

@@ -18,6 +18,7 @@ import (
 
 	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/config"
+	"github.com/messageai/sluice/internal/email/mx"
 	"github.com/messageai/sluice/internal/lambdax"
 	"github.com/messageai/sluice/internal/orchestrate"
 	"github.com/messageai/sluice/internal/secrets"
@@ -28,6 +29,7 @@ import (
 // network.
 type Outside struct {
 	Transport http.RoundTripper // nil: the network
+	DNS       mx.DNS            // nil: the resolver of the system
 	GRPC      []grpc.DialOption // further options, for an index in this process
 	Log       *slog.Logger      // nil: JSON lines on standard output
 	Generous  bool              // accounts without binding quotas: do not limit calls

@@ -100,7 +100,7 @@ func Enrich(_ context.Context, env config.Env, cfg aws.Config, outside Outside) 
 	if err != nil {
 		return nil, err
 	}
-	s := &enrich.Stage{Store: p.store, Budget: p.budget(), Sources: sources, Log: p.log, Now: p.now, Memory: enrich.NewMemory(companiesInMemory, p.now), OutagePatience: p.conf.OutagePatience}
+	s := &enrich.Stage{Store: p.store, Budget: p.budget(), Sources: sources, Log: p.log, Now: p.now, Memory: enrich.NewMemory(companiesInMemory, p.now), Mail: p.kit.mail(), OutagePatience: p.conf.OutagePatience}
 	jobs := &single.Batch{Store: p.store, Enrich: s.Do, Send: p.machine.Send, Queues: p.conf.Queues}
 	return p.worker(enrich.Step, jobs.Do), nil
 }

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"time"
 
 	"github.com/messageai/sluice/internal/breaker"
 	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/email/mx"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/health"
 	"github.com/messageai/sluice/internal/lexical"
@@ -182,6 +184,15 @@ func (k *kit) enrichers(names []string) (map[string]enrich.Source, error) {
 		out[name] = enrich.Source{Definition: d, Adapter: adapter}
 	}
 	return out, nil
+}
+
+// mail asks the DNS which domains take mail.
+func (k *kit) mail() *mx.Checker {
+	var dns mx.DNS = net.DefaultResolver
+	if k.p.outside.DNS != nil {
+		dns = k.p.outside.DNS
+	}
+	return mx.New(dns, k.p.now, mx.Options{})
 }
 
 // embedder returns the embedder of that name and its price per million tokens.

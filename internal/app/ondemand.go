@@ -29,6 +29,6 @@ func (p *parts) onDemand(all map[string]provider.Definition) (*single.Stage, err
 		source.Definition = asked[name]
 		sources[name] = source
 	}
-	s := &enrich.Stage{Store: p.store, Budget: p.budget(), Sources: sources, Log: p.log, Now: p.now}
+	s := &enrich.Stage{Store: p.store, Budget: p.budget(), Sources: sources, Log: p.log, Now: p.now, Mail: p.kit.mail()}
 	return &single.Stage{Store: p.store, Ledger: p.store, Providers: asked, Enrich: s.Do, NewID: uuid.NewString, Now: p.now, Log: p.log}, nil
 }

@@ -58,10 +58,11 @@ var rules = []rule{
 
 	// Work.
 	{group: "internal/budget", inside: vocab + " store"},
-	{group: "internal/waterfall", inside: vocab + " normalize provider"},
-	{group: "internal/replay", inside: vocab + " budget lexical pipeline/convert pipeline/score provider scoring store task waterfall"},
+	{group: "internal/waterfall", inside: vocab + " email email/pattern normalize provider"},
+	{group: "internal/bulk", inside: vocab + " budget email provider store waterfall", outside: workers},
+	{group: "internal/replay", inside: vocab + " budget email lexical pipeline/convert pipeline/score provider scoring store task waterfall"},
 	{group: "internal/task", inside: "domain fault", outside: lambda},
-	{group: "internal/pipeline/*", inside: vocab + " budget compliance dedup lexical normalize provider quality scoring store task waterfall", outside: lambda + " " + workers},
+	{group: "internal/pipeline/*", inside: vocab + " budget compliance dedup email lexical normalize provider quality scoring store task waterfall", outside: lambda + " " + workers},
 
 	// Doors.
 	{group: "internal/lambdax", inside: "fault", outside: lambda},

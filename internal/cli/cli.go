@@ -50,7 +50,10 @@ type commands struct {
 		Plan campaignPlanCommand `cmd:"" help:"Print what a campaign would cost: expected and worst case, by provider, without starting it."`
 	} `cmd:"" help:"Campaigns."`
 	Cache cacheCommands `cmd:"" help:"What providers answered, so that nothing is paid twice."`
-	Lead  struct {
+	Email struct {
+		Verify emailVerifyCommand `cmd:"" help:"Verify a list of addresses of your own (CSV) by a job at a provider. Without --buy it says what that costs and what is known already."`
+	} `cmd:"" help:"E-mail addresses."`
+	Lead struct {
 		Why whyCommand `cmd:"" help:"Print the receipt of a score: every criterion, its points, its evidence."`
 	} `cmd:"" help:"Leads."`
 	Dev   devCommand   `cmd:"" help:"Serve practice mode on this machine: the HTTP API and an AWS endpoint for the aws CLI."`

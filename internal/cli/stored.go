@@ -29,8 +29,13 @@ type stored struct {
 // with lends f the store, and the team whose data it is about.
 func (s stored) with(ctx context.Context, f func(s *store.Store, team string) error) error {
 	if s.Team == "" {
-		return s.practice(ctx, f)
+		return s.practice(ctx, nil, func(w *practice.World) error { return f(w.Store, practice.Team) })
 	}
+	return s.deployed(ctx, func(cfg aws.Config, opts store.Options) error { return f(store.New(cfg, opts), s.Team) })
+}
+
+// deployed lends f the account, and the names of what the stage has there.
+func (s stored) deployed(ctx context.Context, f func(cfg aws.Config, opts store.Options) error) error {
 	d := deployment{Team: s.Team, Stage: s.Stage}
 	cfg, err := d.account(ctx)
 	if err != nil {
@@ -43,10 +48,12 @@ func (s stored) with(ctx context.Context, f func(s *store.Store, team string) er
 	opts := tables(s.Stage)
 	opts.Control, opts.Prospects = "sluice-"+s.Stage+"-control", "sluice-"+s.Stage+"-prospects"
 	opts.Bucket = "sluice-" + s.Stage + "-runs-" + aws.ToString(who.Account)
-	return d.refusal(f(store.New(cfg, opts), s.Team))
+	return d.refusal(f(cfg, opts))
 }
 
-func (s stored) practice(ctx context.Context, f func(s *store.Store, team string) error) error {
+// practice lends f practice mode's world; enrichers are the providers that get a
+// key beyond the usual ones.
+func (s stored) practice(ctx context.Context, enrichers []string, f func(w *practice.World) error) error {
 	dir, err := stateDir(s.State)
 	if err != nil {
 		return err
@@ -55,7 +62,7 @@ func (s stored) practice(ctx context.Context, f func(s *store.Store, team string
 	if _, err := os.Stat(path); err != nil {
 		return fault.New(fault.NotFound, "cli.stored", "practice mode has no state in "+dir+": run \"sluice demo\" first, or give --team for a deployed stack")
 	}
-	opts := practice.Options{Seed: 11, Generous: true, StateDir: path, Parameters: workerParameters()}
+	opts := practice.Options{Seed: 11, Generous: true, StateDir: path, Parameters: workerParameters(), Enrichers: enrichers}
 	if last, err := (&demoCommand{Resume: true}).session(dir); err == nil {
 		opts.Seed, opts.People = last.Seed, marketSize(last.Prospects)
 	}
@@ -63,7 +70,7 @@ func (s stored) practice(ctx context.Context, f func(s *store.Store, team string
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(world.Store, practice.Team), world.Close())
+	return errors.Join(f(world), world.Close())
 }
 
 // definitions are those of all providers, with the prices of the customer's own

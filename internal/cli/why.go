@@ -131,8 +131,36 @@ func printCalls(b *strings.Builder, row domain.Row) {
 	}
 	_ = tw.Flush() // a strings.Builder does not fail
 	fmt.Fprintf(b, "  %s in all\n", sum)
+	printEmail(b, row)
 	for _, field := range slices.Sorted(maps.Keys(row.Missing)) {
 		fmt.Fprintf(b, "  No %s: %s\n", field, row.Missing[field])
+	}
+}
+
+// printEmail prints how far the address can be trusted, who said what about it,
+// and what was put aside.
+func printEmail(b *strings.Builder, row domain.Row) {
+	if f := row.Email; f != nil && len(f.Reasons) > 0 {
+		fmt.Fprintf(b, "  The address is %s (%.2f): %s\n", row.Prospect.Contact.EmailStatus, f.Confidence, strings.Join(f.Reasons, "; "))
+	}
+	for _, o := range row.Others {
+		if o.Field != "contact.email" {
+			continue
+		}
+		fmt.Fprintf(b, "  Another address, of %s, was not taken: %s\n", orNone(o.Source), o.Why)
+		for _, v := range o.Verdicts {
+			fmt.Fprintf(b, "    %s: %s %s\n", v.By, v.Status, v.Reason)
+		}
+	}
+	if row.Email == nil {
+		return
+	}
+	for _, g := range row.Email.Guesses {
+		said := "no verifier was asked"
+		if g.Status != domain.EmailUnchecked {
+			said = g.By + " says " + string(g.Status)
+		}
+		fmt.Fprintf(b, "  Guessed from the pattern of the domain (%.2f): %s\n", g.Chance, said)
 	}
 }
 

@@ -28,11 +28,21 @@ type Enrich struct {
 	Providers []string `json:"providers,omitempty"` // who may be asked, in the user's order; none: all that are connected
 	// Fixed keeps the order of Providers; else the order is learned.
 	Fixed bool `json:"fixed,omitempty"`
+	// Guesses is how many addresses may be guessed for a person whom no finder
+	// knows, each for a verifier to check; nil: [DefaultGuesses].
+	Guesses *int `json:"guesses,omitempty"`
 }
 
 // DefaultFields are what is bought unless a campaign says otherwise: whom to
 // write to, and whether mail will arrive.
 func DefaultFields() []Field { return []Field{FieldPerson, FieldEmail, FieldEmailStatus} }
+
+// How many addresses are guessed for a person unless a campaign says otherwise,
+// and at most.
+const (
+	DefaultGuesses = 2
+	MostGuesses    = 5
+)
 
 // EnrichPlan is what a run buys about its prospects, and from whom.
 type EnrichPlan struct {
@@ -42,6 +52,8 @@ type EnrichPlan struct {
 	People []string `json:"people,omitempty"`
 	// Orders are learned ones, by field and segment; without one the fixed order holds.
 	Orders map[Field]map[string]EnrichOrder `json:"orders,omitempty"`
+	// Guesses is how many addresses of a person may be guessed and verified.
+	Guesses int `json:"guesses,omitempty"`
 }
 
 // EnrichOrder is the order of providers for one segment. A few prospects ask

@@ -58,6 +58,7 @@ type Company struct {
 	FundingStage string   `json:"fundingStage,omitempty"`
 	Technologies []string `json:"technologies,omitempty"`
 	Description  string   `json:"description,omitempty"`
+	EmailPattern string   `json:"emailPattern,omitempty"` // how a source says that its addresses are made: "{first}.{last}"
 }
 
 // Contact is how to reach the person: personal data, encrypted at rest.

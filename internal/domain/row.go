@@ -52,6 +52,7 @@ type Row struct {
 	// say the same as the value taken, by field ("person.title").
 	Others    []Other             `json:"others,omitempty"`
 	Confirmed map[string][]string `json:"confirmed,omitempty"`
+	Email     *EmailFacts         `json:"email,omitempty"` // nil: nothing but the address and its status
 }
 
 // Other is a value of a field that was not taken.
@@ -61,6 +62,8 @@ type Other struct {
 	Source  string `json:"source,omitempty"`
 	Why     string `json:"why"`
 	Refused bool   `json:"refused,omitempty"` // it is wrong, not only different
+	// Verdicts are those on an address.
+	Verdicts []EmailVerdict `json:"verdicts,omitempty"`
 }
 
 // Confirm notes that a source says the same about a field as the row does.

@@ -123,3 +123,16 @@ func listed(list, word string) bool {
 	}
 	return false
 }
+
+// SaysCatchAll reports whether a verifier's word means that the domain takes
+// mail for any name: NeverBounce's catchall, ZeroBounce's catch-all and
+// role_based_catch_all, Hunter's accept_all.
+func SaysCatchAll(reason string) bool {
+	letters := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(reason))
+	return strings.Contains(letters, "catchall") || strings.Contains(letters, "acceptall")
+}

@@ -83,7 +83,7 @@ func (w *worker) scoreBatch(b *batch) {
 		}
 		out := outFor(it.row.State)
 		if out == outBad {
-			w.cells = append(w.cells[:0], strconv.Itoa(it.rec.line), guarded(it.row.Reason), guarded(strings.Join(it.rec.fields, string(rune(w.delim)))))
+			w.cells = append(w.cells[:0], strconv.Itoa(it.rec.line), Guarded(it.row.Reason), Guarded(strings.Join(it.rec.fields, string(rune(w.delim)))))
 		} else {
 			w.fillCells(it)
 			if b.err = w.packer.add(it.row); b.err != nil {
@@ -121,7 +121,7 @@ func (w *worker) fillCells(it *item) {
 	w.cells = w.cells[:0]
 	for _, i := range w.kept {
 		if i < len(it.rec.fields) {
-			w.cells = append(w.cells, guarded(it.rec.fields[i]))
+			w.cells = append(w.cells, Guarded(it.rec.fields[i]))
 		} else {
 			w.cells = append(w.cells, "")
 		}
@@ -142,9 +142,9 @@ func (w *worker) fillCells(it *item) {
 	if row.State == domain.Duplicate {
 		duplicateOf = strconv.Itoa(it.duplicateOf)
 	}
-	w.cells = append(w.cells, p.ID, string(row.State), score, confidence, trust, guarded(row.Reason),
-		guarded(p.Person.FirstName), guarded(p.Person.LastName), guarded(p.Contact.Email), guarded(p.Contact.Phone), guarded(at),
-		guarded(p.Person.Country), missing, guarded(strings.Join(it.problems, "; ")), strconv.Itoa(it.rec.line), duplicateOf)
+	w.cells = append(w.cells, p.ID, string(row.State), score, confidence, trust, Guarded(row.Reason),
+		Guarded(p.Person.FirstName), Guarded(p.Person.LastName), Guarded(p.Contact.Email), Guarded(p.Contact.Phone), Guarded(at),
+		Guarded(p.Person.Country), missing, Guarded(strings.Join(it.problems, "; ")), strconv.Itoa(it.rec.line), duplicateOf)
 }
 
 func fixed(x float64) string { return strconv.FormatFloat(x, 'f', 3, 64) }
@@ -152,9 +152,9 @@ func fixed(x float64) string { return strconv.FormatFloat(x, 'f', 3, 64) }
 // formula are the first characters that make a spreadsheet run a cell.
 const formula = "=+-@\t\r"
 
-// guarded keeps a spreadsheet from running a cell as a formula, with an
+// Guarded keeps a spreadsheet from running a cell as a formula, with an
 // apostrophe in front (OWASP, "CSV injection"). A negative number is none.
-func guarded(s string) string {
+func Guarded(s string) string {
 	if s == "" || strings.IndexByte(formula, s[0]) < 0 || s[0] == '-' && isNumber(s[1:]) {
 		return s
 	}
@@ -165,8 +165,8 @@ func isNumber(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789.,") == ""
 }
 
-// unguarded takes the apostrophe of [guarded] off a cell that is read again.
-func unguarded(s string) string {
+// Unguarded takes the apostrophe of [Guarded] off a cell that is read again.
+func Unguarded(s string) string {
 	if len(s) > 1 && s[0] == '\'' && strings.IndexByte(formula, s[1]) >= 0 {
 		return s[1:]
 	}

@@ -22,7 +22,7 @@ func (c *columns) value(fields []string, field string) string {
 	if !ok || i >= len(fields) {
 		return ""
 	}
-	s := unguarded(fields[i])
+	s := Unguarded(fields[i])
 	if len(s) > 3 && strings.HasPrefix(s, `="`) && strings.HasSuffix(s, `"`) { // Excel's way to keep zeros: ="00123"
 		s = s[2 : len(s)-1]
 	}

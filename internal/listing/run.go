@@ -96,7 +96,7 @@ func Run(ctx context.Context, opts Options) (Result, error) {
 	var names []string
 	for i, h := range f.header {
 		if !strings.HasPrefix(strings.ToLower(h), Prefix) { // of an earlier run: replaced by ours
-			j.kept, names = append(j.kept, i), append(names, guarded(h))
+			j.kept, names = append(j.kept, i), append(names, Guarded(h))
 		}
 	}
 	out, err := createOutputs(result.Files)

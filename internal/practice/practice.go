@@ -28,6 +28,8 @@ import (
 
 	"github.com/messageai/sluice"
 	"github.com/messageai/sluice/internal/app"
+	"github.com/messageai/sluice/internal/bulk"
+	"github.com/messageai/sluice/internal/config"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/localaws"
 	"github.com/messageai/sluice/internal/localaws/dynamodb"
@@ -230,7 +232,7 @@ func (w *World) openStack(ctx context.Context, opts Options) (err error) {
 			grpc.WithContextDialer(w.pinecone.Dialer()),
 			grpc.WithChainUnaryInterceptor(mortal),
 		},
-		Log: opts.Logger, Generous: opts.Generous, Opened: w.keep,
+		DNS: w.Sandbox.DNS(), Log: opts.Logger, Generous: opts.Generous, Opened: w.keep,
 	}
 	functions := map[string]localaws.Factory{}
 	for name, build := range app.Functions() {
@@ -301,6 +303,20 @@ func (w *World) connect(ctx context.Context, enrichers []string) error {
 		}
 	}
 	return w.Store.PutAPIKey(ctx, Key, store.APIKey{Team: Team, Name: "practice", Scopes: []string{"read", "write"}})
+}
+
+// Lists verifies lists of addresses at the world's providers, as the account's
+// owner.
+func (w *World) Lists() (*bulk.Verifier, error) {
+	cfg, err := w.Stack.Config("")
+	if err != nil {
+		return nil, err
+	}
+	return app.Lists(config.Env{
+		"SLUICE_STAGE": "dev", "SLUICE_TABLE_CORE": w.Stack.Output("CoreTable"), "SLUICE_TABLE_PROSPECTS": w.Stack.Output("ProspectsTable"),
+		"SLUICE_TABLE_LEDGER": w.Stack.Output("LedgerTable"), "SLUICE_TABLE_CONTROL": w.Stack.Output("ControlTable"), "SLUICE_BUCKET": w.Stack.Output("RunsBucket"),
+		"SLUICE_KEY_ID": w.Stack.Output("DataKey"), "SLUICE_SECRET_PREFIX": w.Stack.Output("SecretPrefix"),
+	}, cfg, app.Outside{Transport: w.Sandbox.RoundTripper(), DNS: w.Sandbox.DNS()})
 }
 
 // PutKey puts a provider's API key into its secret.

@@ -2,11 +2,14 @@ package replay
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/email"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/store"
@@ -34,6 +37,7 @@ type chunk struct {
 	known   map[string]waterfall.Recorded // answers by question
 	taken   []string                      // people whom others hold
 	billed  map[string]bool               // questions
+	mail    map[string]email.Mail         // what the DNS said, by domain
 }
 
 // turn is one of the run, with what it used.
@@ -54,6 +58,7 @@ func (x *chunk) enrich(ctx context.Context, c store.Chunk) ([]task.Skip, error) 
 	if x.changed {
 		return x.again(turns), nil
 	}
+	x.plan.Turn(x.rows)
 	for _, t := range turns {
 		x.asItWas(t)
 	}
@@ -104,12 +109,16 @@ func (x *chunk) asItWas(t turn) {
 	if t.gone {
 		x.answer(t.Provider, gaveUp)
 	}
-	for _, rec := range t.record.Answers {
+	checks := t.record.Checks
+	for answers, rec := range t.record.Answers {
+		for ; len(checks) > 0 && checks[0].After <= answers; checks = checks[1:] {
+			checks[0].Again(x.plan, x.rows)
+		}
 		given := rec.Given()
 		usable := rec.Usable(x.Now())
 		for n, i := range rec.Rows {
 			step, more := x.plan.Next(&x.rows[i])
-			if !more || step.Provider != t.Provider || x.key(step.Provider, step.Op, x.rows[i].Prospect) != rec.Key {
+			if !more || step.Provider != t.Provider || x.key(step.Provider, step.Op, waterfall.About(&x.rows[i], step)) != rec.Key {
 				continue // the rules have changed since; the hash shows it
 			}
 			if n > 0 {
@@ -123,12 +132,16 @@ func (x *chunk) asItWas(t turn) {
 			x.give(i, step, given)
 		}
 	}
+	for _, check := range checks {
+		check.Again(x.plan, x.rows)
+	}
 	for i := range t.record.Suppressed {
 		x.suppress(i)
 	}
 	if gaveUp {
 		x.plan.GiveUp(x.rows, t.Provider, kind)
 	}
+	x.plan.Turn(x.rows)
 }
 
 // again plays the waterfall as it would have gone: what the run never asked is
@@ -142,10 +155,13 @@ func (x *chunk) again(turns []turn) []task.Skip {
 		for i := range t.record.Suppressed {
 			x.suppress(i)
 		}
+		for _, check := range t.record.Checks {
+			maps.Copy(x.mail, check.Mail)
+		}
 	}
 	var skips []task.Skip
 	for n := 0; n < mostTurns; n++ {
-		name := x.plan.Busiest(x.rows)
+		name := x.plan.Turn(x.rows)
 		if name == "" {
 			break
 		}
@@ -164,6 +180,7 @@ func (x *chunk) again(turns []turn) []task.Skip {
 // not, the answer is unknown, unless the provider was given up in the run.
 func (x *chunk) answer(name string, gaveUp bool) {
 	for {
+		x.check()
 		waiting := x.plan.Waiting(x.rows, name, func(op string, p domain.Prospect) string { return x.key(name, op, p) })
 		progress := false
 		for _, key := range waiting.Keys {
@@ -191,6 +208,15 @@ func (x *chunk) answer(name string, gaveUp bool) {
 		}
 		if !progress {
 			return
+		}
+	}
+}
+
+// check gives the rows what the DNS told the run about their addresses.
+func (x *chunk) check() {
+	for i := range x.rows {
+		if host, ok := x.plan.Doubt(&x.rows[i]); ok {
+			x.plan.Check(&x.rows[i], host, x.mail[host], time.Time{})
 		}
 	}
 }

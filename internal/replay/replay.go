@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/email"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/pipeline/convert"
 	"github.com/messageai/sluice/internal/provider"
@@ -196,7 +197,7 @@ func (p *play) play(ctx context.Context, name string, report *Report) (rows, bas
 	}
 	first, final := times(base, p.Now())
 	p.scorer.first(rows, first)
-	x := &chunk{play: p, ref: ref, rows: rows, base: base, report: report, known: map[string]waterfall.Recorded{}, billed: map[string]bool{}}
+	x := &chunk{play: p, ref: ref, rows: rows, base: base, report: report, known: map[string]waterfall.Recorded{}, billed: map[string]bool{}, mail: map[string]email.Mail{}}
 	skipped, err := x.enrich(ctx, c)
 	if err != nil {
 		return nil, nil, err

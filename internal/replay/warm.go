@@ -29,7 +29,6 @@ type Warmed struct {
 // warm is an answer as the cache keeps it; see package enrich.
 type warm struct {
 	waterfall.Answer
-	At    int64 `json:"at,omitempty"`
 	about []string
 }
 
@@ -85,7 +84,9 @@ func (w *Warmed) add(ctx context.Context, s Cache, team string, rec waterfall.Re
 	if rest := rec.Until.Sub(now); rest < life {
 		life = rest
 	}
-	earlier, err := s.PutFirstAnswer(ctx, team, rec.Key, warm{Answer: rec.Answer, At: rec.At.Unix(), about: rec.About}, life)
+	a := rec.Answer
+	a.At = rec.At.Unix()
+	earlier, err := s.PutFirstAnswer(ctx, team, rec.Key, warm{Answer: a, about: rec.About}, life)
 	if err != nil {
 		return err
 	}

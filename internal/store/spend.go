@@ -104,6 +104,7 @@ type Reservation struct {
 	Provider  string
 	Max       money.Micro // the most that the calls can cost
 	Questions []byte      // [QuestionSize] bytes each
+	Mail      []byte      // short hashes of what the DNS had said when the questions were chosen; see pipeline/enrich
 	Open      bool
 	Presumed  bool        // its run was over before it was settled: it is counted at Max
 	Actual    money.Micro // once settled
@@ -170,6 +171,9 @@ func (s *Store) reserveItems(ref domain.Ref, r Reservation) []types.TransactWrit
 	if len(r.Questions) > 0 {
 		it["questions"] = bin(r.Questions)
 	}
+	if len(r.Mail) > 0 {
+		it["mail"] = bin(r.Mail)
+	}
 	return []types.TransactWriteItem{
 		take(spendPK(ref.Run), "room >= :max AND attribute_not_exists(runover)"),
 		take(month, "room >= :max"),
@@ -188,9 +192,9 @@ func (s *Store) Settle(ctx context.Context, ref domain.Ref, r Reservation, actua
 	if err != nil {
 		return failure("store.settle", err)
 	}
-	c := closing{month: textOf(out.Item, "month"), state: "open", update: "SET actual = :actual REMOVE #state, questions"}
+	c := closing{month: textOf(out.Item, "month"), state: "open", update: "SET actual = :actual REMOVE #state, questions, mail"}
 	if len(r.Prepaid) > 0 {
-		c.update, c.prepaid = "SET actual = :actual, prepaid = :prepaid REMOVE #state, questions", r.Prepaid
+		c.update, c.prepaid = "SET actual = :actual, prepaid = :prepaid REMOVE #state, questions, mail", r.Prepaid
 	}
 	if intOf(out.Item, "presumed") == 1 {
 		c.state, c.counted = "presumed", r.Max
@@ -273,7 +277,7 @@ func (s *Store) Reserved(ctx context.Context, ref domain.Ref, provider string) (
 		left.Made++
 		left.Prepaid = append(left.Prepaid, bytesOf(it, "prepaid")...)
 		if intOf(it, "open") == 1 || intOf(it, "presumed") == 1 {
-			left.Open = &Reservation{ID: textOf(it, "sk"), Provider: provider, Max: money.Micro(intOf(it, "max")), Questions: bytesOf(it, "questions"), Open: intOf(it, "open") == 1, Presumed: intOf(it, "presumed") == 1}
+			left.Open = &Reservation{ID: textOf(it, "sk"), Provider: provider, Max: money.Micro(intOf(it, "max")), Questions: bytesOf(it, "questions"), Mail: bytesOf(it, "mail"), Open: intOf(it, "open") == 1, Presumed: intOf(it, "presumed") == 1}
 		}
 		return nil
 	})

@@ -2,7 +2,7 @@ package waterfall
 
 import (
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
@@ -17,6 +17,8 @@ type Answer struct {
 	Prospect   *domain.Prospect   `json:"prospect,omitempty"`
 	Origin     *domain.Provenance `json:"origin,omitempty"` // of every field of Prospect that names no other
 	Status     domain.EmailStatus `json:"status,omitempty"` // a verifier's verdict
+	Reason     string             `json:"reason,omitempty"` // its word for it
+	At         int64              `json:"at,omitempty"`     // when it was bought, in seconds since 1970
 	Cost       money.Micro        `json:"cost,omitempty"`
 	Confidence float64            `json:"confidence,omitempty"` // of a found address, 0..1; zero: not told
 	Unclear    bool               `json:"unclear,omitempty"`    // may have been charged, the answer was lost
@@ -24,6 +26,15 @@ type Answer struct {
 	Failed     fault.Kind         `json:"failed,omitempty"`     // the provider cannot answer this
 	TookMS     int64              `json:"-"`
 	Cached     bool               `json:"-"`
+	Now        time.Time          `json:"-"` // when it is used
+}
+
+// said is when the provider said it.
+func (a Answer) said() time.Time {
+	if a.At == 0 {
+		return a.Now
+	}
+	return time.Unix(a.At, 0).UTC()
 }
 
 // Apply gives the answer to a step to the row that waits for it. What an answer
@@ -49,11 +60,16 @@ func (w *Waterfall) Apply(row *domain.Row, step Step, a Answer) {
 		miss(row, step.Field, name+": no match")
 	}
 	row.Calls = append(row.Calls, call)
+	if step.Guess != "" {
+		w.confirm(row, step, a)
+		return
+	}
 	if !a.Found {
 		return
 	}
 	if step.Op == provider.OpVerifyEmail {
-		verdict(row, name, a.Status)
+		hear(row, domain.EmailVerdict{By: name, Status: a.Status, Reason: a.Reason, At: a.said()})
+		judge(row, a.Now)
 		return
 	}
 	w.origin(name, &a)
@@ -116,38 +132,6 @@ func (w *Waterfall) origin(name string, a *Answer) {
 		o.ExpiresAt = o.FetchedAt.Add(t.StoreFor)
 	}
 	a.Origin = &o
-}
-
-// verdict notes what a verifier says about the row's address. One that would
-// bounce is put aside, so that the waterfall goes on to look for another.
-func verdict(row *domain.Row, name string, status domain.EmailStatus) {
-	c := &row.Prospect.Contact
-	if status != domain.EmailInvalid {
-		c.EmailStatus = status
-		return
-	}
-	refuse(row, name+": it would bounce")
-}
-
-// refuse puts the row's address aside.
-func refuse(row *domain.Row, why string) {
-	p := &row.Prospect
-	row.Others = append(row.Others, domain.Other{
-		Field: "contact.email", Value: p.Contact.Email, Source: p.Provenance["contact.email"].Source, Why: why, Refused: true,
-	})
-	p.Contact.Email, p.Contact.EmailStatus = "", domain.EmailUnchecked
-	delete(p.Provenance, "contact.email")
-	miss(row, domain.FieldEmail, why)
-}
-
-// refused reports whether an address was put aside before.
-func refused(row *domain.Row, email string) bool {
-	for _, o := range row.Others {
-		if o.Refused && strings.EqualFold(o.Value, email) {
-			return true
-		}
-	}
-	return false
 }
 
 func miss(row *domain.Row, field domain.Field, why string) {

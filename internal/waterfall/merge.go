@@ -51,7 +51,7 @@ func merge(row *domain.Row, from string, a Answer) {
 	if p.Provenance == nil {
 		p.Provenance = map[string]domain.Provenance{}
 	}
-	m := merger{row: row, p: p, got: got, origin: domain.Provenance{Source: from, FetchedAt: got.SeenAt}}
+	m := merger{row: row, p: p, got: got, now: a.Now, origin: domain.Provenance{Source: from, FetchedAt: got.SeenAt}}
 	if a.Origin != nil {
 		m.origin = *a.Origin
 	}
@@ -73,6 +73,7 @@ type merger struct {
 	p      *domain.Prospect
 	got    domain.Prospect
 	origin domain.Provenance // of fields that name none
+	now    time.Time
 	// own takes only those fields of got over that name the origin's source.
 	own bool
 }
@@ -124,17 +125,30 @@ func (m merger) searched(source string) bool {
 	return !slices.ContainsFunc(m.row.Calls, func(c domain.Call) bool { return c.Provider == source && c.Outcome == domain.CallFound })
 }
 
-// email takes an address over. One that a verifier refused does not come back.
+// email takes an address over, or hears what is said about the one that is
+// there. One that was refused does not come back.
 func (m merger) email() {
 	c, got := &m.p.Contact, m.got.Contact
-	if got.Email == "" || !m.said("contact.email") || refused(m.row, got.Email) || !m.take("contact.email", c.Email, got.Email) {
+	if got.Email == "" || !m.said(emailField) || refused(m.row, got.Email) {
 		return
 	}
-	c.Email, c.EmailStatus = got.Email, got.EmailStatus
-	m.note("contact.email")
-	if got.EmailStatus == domain.EmailInvalid {
-		refuse(m.row, m.origin.Source+": it would bounce")
+	same := strings.EqualFold(c.Email, got.Email)
+	if m.take(emailField, c.Email, got.Email) {
+		if !same {
+			c.EmailStatus = domain.EmailUnchecked
+			f := own(m.row)
+			f.Verdicts, f.Confidence, f.Reasons, f.Chance = nil, 0, nil, 0
+		}
+		c.Email, same = got.Email, true
+		m.note(emailField)
 	}
+	if m.own { // see [vouch]
+		return
+	}
+	if same {
+		hear(m.row, domain.EmailVerdict{By: m.origin.Source, Status: got.EmailStatus, At: m.origin.FetchedAt})
+	}
+	judge(m.row, m.now)
 }
 
 func (m merger) person() {
@@ -162,6 +176,7 @@ func (m merger) company() {
 	m.text("company.phone", &to.Phone, from.Phone)
 	m.text("company.fundingStage", &to.FundingStage, from.FundingStage)
 	m.text("company.description", &to.Description, from.Description)
+	m.text("company.emailPattern", &to.EmailPattern, from.EmailPattern)
 	if from.Employees > 0 && m.said("company.employees") && m.take("company.employees", number(to.Employees), number(from.Employees)) {
 		to.Employees = from.Employees
 		m.note("company.employees")

@@ -58,11 +58,22 @@ func PlanOf(want domain.Enrich, sources []string, all map[string]provider.Defini
 	if len(plan.Fields) == 0 {
 		plan.Fields = domain.DefaultFields()
 	}
+	plan.Guesses = domain.DefaultGuesses
+	if want.Guesses != nil {
+		plan.Guesses = min(max(*want.Guesses, 0), domain.MostGuesses)
+	}
+	if w := New(plan, all, nil); w.verifier(nil) == "" || !w.wants(domain.FieldEmail) || !w.wants(domain.FieldEmailStatus) {
+		plan.Guesses = 0 // nobody would check them
+	}
 	if !want.Fixed {
 		plan.Orders = Stats{Providers: all, Known: Widen(known)}.Orders(plan.Fields, plan.Providers)
 	}
 	return plan
 }
+
+// guessShare is about how many guesses are checked for a person whom no finder
+// knows: one in ten works where enough colleagues are known.
+const guessShare = 0.1
 
 // ExpectAll returns what one prospect of which nothing is known costs at each
 // provider of a plan.
@@ -76,9 +87,12 @@ func (s Stats) ExpectAll(plan domain.EnrichPlan) map[string]money.Micro {
 		if learned, ok := plan.Orders[field][everyone]; ok {
 			order = learned.Providers
 		}
-		byProvider, _ := s.Expect(field, order, Segment{})
+		byProvider, hit := s.Expect(field, order, Segment{})
 		for name, cost := range byProvider {
 			out[name] += cost
+		}
+		if name, check := s.cheapest(plan.Providers, provider.OpVerifyEmail); field == domain.FieldEmail && plan.Guesses > 0 && name != "" {
+			out[name] += money.Micro((1 - hit) * guessShare * check) // few are worth asking about
 		}
 	}
 	return out

@@ -99,26 +99,28 @@ func Subjects(name string, asked domain.Prospect, a Answer) []string {
 
 // Agenda is the questions that rows wait for, in the order of the rows.
 type Agenda struct {
-	Keys []string          // names of the questions
-	Rows map[string][]int  // by key
-	Ops  map[string]string // by key
+	Keys  []string                   // names of the questions
+	Rows  map[string][]int           // by key
+	Ops   map[string]string          // by key
+	About map[string]domain.Prospect // by key: the first row's, as it is asked about
 }
 
 // Waiting are the rows whose next question goes to a provider. key names a
 // question; "" leaves it out.
 func (w *Waterfall) Waiting(rows []domain.Row, name string, key func(op string, p domain.Prospect) string) Agenda {
-	out := Agenda{Rows: map[string][]int{}, Ops: map[string]string{}}
+	out := Agenda{Rows: map[string][]int{}, Ops: map[string]string{}, About: map[string]domain.Prospect{}}
 	for i := range rows {
 		step, more := w.Next(&rows[i])
 		if !more || step.Provider != name {
 			continue
 		}
-		k := key(step.Op, rows[i].Prospect)
+		p := About(&rows[i], step)
+		k := key(step.Op, p)
 		if k == "" {
 			continue
 		}
 		if len(out.Rows[k]) == 0 {
-			out.Keys, out.Ops[k] = append(out.Keys, k), step.Op
+			out.Keys, out.Ops[k], out.About[k] = append(out.Keys, k), step.Op, p
 		}
 		out.Rows[k] = append(out.Rows[k], i)
 	}

@@ -3,6 +3,8 @@ package waterfall
 import (
 	"time"
 
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/email"
 	"github.com/messageai/sluice/internal/money"
 )
 
@@ -17,6 +19,24 @@ type Record struct {
 	// Suppressed are rows that were on the do-not-contact list, and how many
 	// answers had been given then.
 	Suppressed map[int]int `json:"suppressed,omitempty"`
+	Checks     []Checked   `json:"checks,omitempty"` // of addresses, in the DNS
+}
+
+// Checked is what the DNS said about the addresses of rows, see [Waterfall.Check].
+type Checked struct {
+	After int                   `json:"after"` // so many answers had been given then
+	At    time.Time             `json:"at"`
+	Rows  []int                 `json:"rows"`
+	Mail  map[string]email.Mail `json:"mail,omitempty"` // by domain; one without an answer is missing
+}
+
+// Again gives the rows what the DNS said then.
+func (c Checked) Again(w *Waterfall, rows []domain.Row) {
+	for _, i := range c.Rows {
+		if host, ok := w.Doubt(&rows[i]); ok {
+			w.Check(&rows[i], host, c.Mail[host], c.At)
+		}
+	}
 }
 
 // Recorded is one answer that a turn used.
@@ -44,7 +64,7 @@ func (r Recorded) Usable(now time.Time) bool { return !r.Withheld && now.Before(
 // was free.
 func (r Recorded) Given() Answer {
 	a := r.Answer
-	a.Cached, a.TookMS = r.Cached, r.TookMS
+	a.Cached, a.TookMS, a.Now = r.Cached, r.TookMS, r.At
 	if a.Cached {
 		a.Cost = 0
 	}

@@ -29,6 +29,7 @@ type Step struct {
 	Provider string
 	Op       string // key of the provider's price table
 	Field    domain.Field
+	Guess    string // the address that is asked about, if it is not the row's
 }
 
 // ops are the questions that can bring a field, the most telling first.
@@ -56,6 +57,11 @@ func (w *Waterfall) Next(row *domain.Row) (Step, bool) {
 		if w.Settled(row, field) {
 			continue
 		}
+		if g := open(row); g != nil && field == domain.FieldEmailStatus {
+			if name := w.verifier(row); name != "" {
+				return Step{Provider: name, Op: provider.OpVerifyEmail, Field: field, Guess: g.Email}, true
+			}
+		}
 		for _, name := range w.order(row, field) {
 			if w.Out[name] != "" {
 				continue
@@ -82,7 +88,7 @@ func (w *Waterfall) Highest(row *domain.Row, name string) money.Micro {
 			sum += d.Prices.Operations[op].Max()
 		}
 	}
-	return sum
+	return sum + w.guessLeft(row, name)
 }
 
 // question is the operation by which the provider may bring the field; "" if

@@ -19,6 +19,9 @@ type Evidence struct {
 	// Known people. Addresses at other domains and function mailboxes are left
 	// out, an address that comes twice counts once.
 	Known []Known
+	// Stated is the pattern that a source says most addresses there have; one
+	// that is not among [All] is left out. "" for none.
+	Stated Pattern
 }
 
 // Model is what is believed about the addresses of a domain. It is read-only
@@ -72,17 +75,18 @@ func Infer(e Evidence) Model {
 	all := priors()
 	readings := observe(e, all)
 	m.of = len(readings)
+	readings = append(readings, stated(e.Stated, all)...)
 	chances := predict(all, readings)
 	for k, prior := range all {
 		s := share{pattern: prior.pattern, chance: chances[k]}
-		for _, r := range readings {
+		for _, r := range readings[:m.of] {
 			if r.by[k] != nil {
 				s.seen++
 			}
 		}
 		m.shares = append(m.shares, s)
 	}
-	for _, r := range readings {
+	for _, r := range readings[:m.of] {
 		m.learn(r, chances)
 	}
 	slices.SortStableFunc(m.shares, func(a, b share) int { return cmp.Compare(b.chance, a.chance) })
@@ -140,6 +144,21 @@ func observe(e Evidence, all []prior) (out []reading) {
 		out = append(out, r)
 	}
 	return out
+}
+
+// statedWeight is how many known addresses a source's word for a pattern is
+// worth: it has seen some, does not say how many, and may be out of date.
+const statedWeight = 3
+
+// stated are readings that follow a pattern and say nothing about spelling.
+func stated(p Pattern, all []prior) (out []reading) {
+	k := slices.IndexFunc(all, func(x prior) bool { return x.pattern == p })
+	if k < 0 {
+		return nil
+	}
+	by := make([][]way, len(all))
+	by[k] = []way{{}}
+	return slices.Repeat([]reading{{by: by}}, statedWeight)
 }
 
 // names reads a person's names from columns as people fill them.

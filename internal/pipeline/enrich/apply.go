@@ -26,7 +26,7 @@ func (w *wave) applyAll(ctx context.Context) error {
 // give gives an answer to the rows that wait for it, and records it. It was
 // bought once, for the first of them.
 func (c *chunk) give(ctx context.Context, q question, rows []int, a answer, given waterfall.Answer) error {
-	c.record(q, rows, a, given)
+	given.Now = c.record(q, rows, a, given)
 	for n, row := range rows {
 		if n > 0 {
 			given = given.Again()
@@ -46,7 +46,7 @@ func (c *chunk) apply(ctx context.Context, i int, a waterfall.Answer) error {
 		return nil
 	}
 	if a.Blocked {
-		if err := c.block(ctx, row); err != nil {
+		if err := c.block(ctx, waterfall.About(row, step)); err != nil {
 			return err
 		}
 	}
@@ -78,8 +78,8 @@ func (c *chunk) claimPerson(ctx context.Context, row *domain.Row) error {
 
 // block keeps somebody who asked a provider to forget them from being
 // contacted by anybody.
-func (c *chunk) block(ctx context.Context, row *domain.Row) error {
-	for _, value := range []string{row.Prospect.Contact.Email, row.Prospect.Person.ProfileURL} {
+func (c *chunk) block(ctx context.Context, p domain.Prospect) error {
+	for _, value := range []string{p.Contact.Email, p.Person.ProfileURL} {
 		if value == "" {
 			continue
 		}

@@ -31,6 +31,7 @@ func scenarios() []scenario {
 		{name: "people", chunk: people(27), from: database},
 		{name: "people in batches", batch: 10, chunk: people(27), from: database},
 		{name: "addresses", chunk: mail(15), from: mailbox},
+		{name: "addresses at domains whose DNS changes its mind", chunk: func(w *world) []domain.Row { return w.doubtChunk(14) }, from: mailbox},
 		{name: "addresses, repeats free", free: true, chunk: mail(15), from: mailbox},
 	}
 }

@@ -87,6 +87,7 @@ type Stage struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Memory  *Memory // of this process; nil: none
+	Mail    Mail    // nil: the DNS is not asked
 	// OutagePatience is how often a chunk finds a provider down before it goes on
 	// without; zero: [OutagePatience].
 	OutagePatience int
@@ -132,12 +133,13 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 		Stage: s, ref: job.Ref, name: job.Provider, source: source, rows: rows, query: profile.Query, list: list,
 		last: job.Last, patient: job.Hops < patience, shut: job.Shut >= cmp.Or(s.OutagePatience, OutagePatience), plan: waterfall.New(profile.Enrich, s.definitions(), out),
 		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, holders: waterfall.Holders{}, used: waterfall.Record{Provider: job.Provider},
-		known: map[string]json.RawMessage{}, waiting: map[string]bool{}, kept: map[string]answer{}, absent: map[string]bool{},
+		known: map[string]json.RawMessage{}, waiting: map[string]bool{}, kept: map[string]answer{}, absent: map[string]bool{}, mail: newMail(),
 	}
 	c.plan.Explore = waterfall.Explores(rows)
 	if err := c.run(ctx); err != nil {
 		return nil, late(ctx, err)
 	}
+	next := c.plan.Turn(c.rows)
 	if err := c.putRecord(ctx, Step(job.Message)); err != nil {
 		return nil, err
 	}
@@ -149,7 +151,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if c.skipped != nil {
 		skipped = append(skipped, task.Skip{Provider: job.Provider, Error: string(fault.KindOf(c.skipped))})
 	}
-	return Output{Doc: doc, Next: c.plan.Busiest(c.rows), Skipped: skipped, Cache: c.tally}, nil
+	return Output{Doc: doc, Next: next, Skipped: skipped, Cache: c.tally}, nil
 }
 
 // late is the error of an attempt whose time is over: no failure, for what was
@@ -190,6 +192,7 @@ type chunk struct {
 	holders waterfall.Holders      // of the people found
 	used    waterfall.Record       // what the rows were given
 	tally   domain.CacheTally
+	mail    *mail                      // what the DNS said
 	known   map[string]json.RawMessage // answers that came while this attempt was about to ask
 	waiting map[string]bool            // questions that are being answered, by the provider or for another worker
 	kept    map[string]answer          // answers that this attempt has kept in the cache
@@ -210,12 +213,18 @@ func (c *chunk) run(ctx context.Context) error {
 		c.prepaid[string(name)] = true
 	}
 	// What was paid for is applied before anybody is suppressed, or its price
-	// would be forgotten.
-	if err := c.replay(ctx); err != nil {
+	// would be forgotten; and as far as the DNS had been asked then, or questions
+	// that are out would not be found.
+	c.mail.recall(left.Open)
+	if err := c.advance(ctx); err != nil {
 		return err
 	}
 	if left.Open != nil {
 		if err := c.settleLost(ctx, *left.Open); err != nil {
+			return err
+		}
+		c.mail.forget()
+		if err := c.advance(ctx); err != nil {
 			return err
 		}
 	}
@@ -248,7 +257,7 @@ func (c *chunk) run(ctx context.Context) error {
 			c.plan.GiveUp(c.rows, c.name, string(fault.KindOf(c.skipped)))
 			return nil
 		}
-		if err := c.replay(ctx); err != nil {
+		if err := c.advance(ctx); err != nil {
 			return err
 		}
 	}
@@ -337,7 +346,7 @@ func (c *chunk) askFree(ctx context.Context, made int, questions []question) err
 func (c *chunk) reserve(ctx context.Context, id string, questions []question) (store.Reservation, error) {
 	var capErr error
 	for n := len(questions); n > 0; n /= 2 {
-		r := store.Reservation{ID: id, Provider: c.name}
+		r := store.Reservation{ID: id, Provider: c.name, Mail: c.mail.facts}
 		for _, q := range questions[:n] {
 			if !c.isPrepaid(q) {
 				r.Max += q.price.Max()

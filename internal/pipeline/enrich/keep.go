@@ -234,7 +234,7 @@ func (c *chunk) waitingRows() waterfall.Agenda {
 // question is the one of this name that rows wait for.
 func (c *chunk) question(waiting waterfall.Agenda, key string) question {
 	op := waiting.Ops[key]
-	return question{op: op, key: key, price: c.source.Definition.Prices.Operations[op], about: c.rows[waiting.Rows[key][0]].Prospect}
+	return question{op: op, key: key, price: c.source.Definition.Prices.Operations[op], about: waiting.About[key]}
 }
 
 // wave returns the questions to ask now: all of one kind, each once.

@@ -169,7 +169,10 @@ func (w *world) VerifyEmails(ctx context.Context, emails []string) ([]provider.V
 		if w.stuck[email] {
 			return 0, &fault.Error{Kind: fault.Unavailable, Op: "test.verify", Message: "still running", RetryAfter: time.Hour}
 		}
-		v.Status, v.Usage.Cost = domain.EmailSafe, verifyPrice
+		if v = w.said[email]; v.Status == "" {
+			v.Status = domain.EmailSafe
+		}
+		v.Usage.Cost = verifyPrice
 		return verifyPrice, nil
 	})
 	return []provider.Verification{v}, err
@@ -214,7 +217,7 @@ func (w *world) peopleChunk(n int) []domain.Row {
 func (w *world) know(ref string) {
 	w.matches[ref] = domain.Prospect{
 		Source: "apollo", ProfileID: ref, Person: domain.Person{FirstName: "Ann", LastName: "Lee"},
-		Contact: domain.Contact{Email: ref + "@found.example", EmailStatus: domain.EmailSafe},
+		Contact: domain.Contact{Email: strings.ReplaceAll(ref, " ", ".") + "@found.example", EmailStatus: domain.EmailSafe},
 	}
 }
 

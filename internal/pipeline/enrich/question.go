@@ -25,7 +25,6 @@ type question struct {
 // answer is what the cache keeps of a provider's answer.
 type answer struct {
 	waterfall.Answer
-	At    int64  `json:"at,omitempty"`    // when it was bought, in seconds since 1970
 	Order string `json:"order,omitempty"` // reservation that it was bought under
 	// Also is what others paid for the same answer, by reservation: chunks that
 	// asked at the same moment.
@@ -152,7 +151,7 @@ func (c *chunk) verify(ctx context.Context, adapter any, about []domain.Prospect
 	}
 	answers, errs := make([]answer, len(verdicts)), make([]error, len(verdicts))
 	for i, v := range verdicts {
-		answers[i], errs[i] = answer{Answer: waterfall.Answer{Found: v.Err == nil, Status: v.Status, Cost: v.Usage.Cost}}, v.Err
+		answers[i], errs[i] = answer{Answer: waterfall.Answer{Found: v.Err == nil, Status: v.Status, Reason: v.Reason, Cost: v.Usage.Cost}}, v.Err
 	}
 	return answers, errs, nil
 }

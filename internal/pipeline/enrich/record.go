@@ -14,8 +14,9 @@ import (
 // are stricter. The template deletes the objects then.
 const recordLife = 30 * 24 * time.Hour
 
-// record notes that rows are given an answer, and whether the cache had it.
-func (c *chunk) record(q question, rows []int, a answer, given waterfall.Answer) {
+// record notes that rows are given an answer, and whether the cache had it. It
+// returns the time that it notes.
+func (c *chunk) record(q question, rows []int, a answer, given waterfall.Answer) time.Time {
 	now := c.Now().UTC()
 	own, paid := c.paid(a)
 	rec := waterfall.Recorded{
@@ -34,6 +35,7 @@ func (c *chunk) record(q question, rows []int, a answer, given waterfall.Answer)
 		c.tally.Hits++
 		c.tally.Saved += rec.Worth
 	}
+	return now
 }
 
 // recordSuppressed notes that a row was taken out, and when.

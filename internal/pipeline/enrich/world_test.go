@@ -15,9 +15,11 @@ import (
 
 	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/email"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/pipeline/enrich"
+	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
 )
@@ -30,6 +32,7 @@ const (
 	killAfter  mishap = "killed after the call took effect"
 	refused    mishap = "refused without effect"
 	lost       mishap = "took effect, the answer was lost"
+	silent     mishap = "there was no answer" // not among [mishaps]: it takes as long as one waits
 )
 
 var mishaps = []mishap{killBefore, killAfter, refused, lost}
@@ -67,13 +70,16 @@ type world struct {
 	memory  *enrich.Memory // of the worker's process
 	stock   enrich.Store   // what the stage is given; nil for the world itself
 
-	people  map[string][]domain.Prospect // by company domain
-	matches map[string]domain.Prospect   // by apollo id
-	found   map[string]string            // e-mail by "first last domain"
-	running map[string]int               // verifications that are not ready for so many calls
-	stuck   map[string]bool              // verifications that never get ready
-	charges map[string]int               // by what was bought
-	asked   map[string]int               // calls that reached the provider, by question
+	people  map[string][]domain.Prospect              // by company domain
+	matches map[string]domain.Prospect                // by apollo id
+	found   map[string]string                         // e-mail by "first last domain"
+	said    map[string]provider.Verification          // by address; none: it is safe
+	dns     func(domain string, times int) email.Mail // what the DNS says, asked for so often before; nil: it is not asked
+	looked  map[string]int                            // questions to the DNS, by domain
+	running map[string]int                            // verifications that are not ready for so many calls
+	stuck   map[string]bool                           // verifications that never get ready
+	charges map[string]int                            // by what was bought
+	asked   map[string]int                            // calls that reached the provider, by question
 	charged money.Micro
 	fail    func(question string) error // what the provider says instead
 	free    bool                        // repeats are not charged
@@ -84,7 +90,7 @@ func newWorld(seed uint64) *world {
 	return &world{
 		rand: rand.New(rand.NewPCG(seed, 1)), objects: map[string][]byte{}, cache: map[string]json.RawMessage{},
 		claims: map[string]store.Claim{}, banned: map[string]bool{}, people: map[string][]domain.Prospect{}, matches: map[string]domain.Prospect{},
-		found: map[string]string{}, running: map[string]int{}, stuck: map[string]bool{}, charges: map[string]int{}, asked: map[string]int{},
+		found: map[string]string{}, running: map[string]int{}, stuck: map[string]bool{}, charges: map[string]int{}, asked: map[string]int{}, said: map[string]provider.Verification{}, looked: map[string]int{},
 		ledger: ledger{room: 1_000 * money.Dollar},
 	}
 }
@@ -111,6 +117,11 @@ func (w *world) call(ctx context.Context, op string, effect func() error) error 
 	if a != nil && a.dead {
 		w.mu.Unlock()
 		return errDead
+	}
+	if what == silent {
+		w.mu.Unlock()
+		<-ctx.Done()
+		return context.Cause(ctx)
 	}
 	var err error
 	if what == refused {
@@ -248,6 +259,19 @@ func (w *world) ClaimProspect(ctx context.Context, ref domain.Ref, id string) (c
 	return claim, err
 }
 
+// Mail implements enrich.Mail.
+func (w *world) Mail(ctx context.Context, name string) (said email.Mail) {
+	err := w.call(ctx, "DNS", func() error {
+		said = w.dns(name, w.looked[name])
+		w.looked[name]++
+		return nil
+	})
+	if err != nil {
+		return email.MailUnknown
+	}
+	return said
+}
+
 // ledger is the run's money.
 type ledger struct {
 	room, settled money.Micro
@@ -337,10 +361,14 @@ func (w *world) stage(source enrich.Source) *enrich.Stage {
 	if w.stock != nil {
 		stock = w.stock
 	}
-	return &enrich.Stage{
+	s := &enrich.Stage{
 		Store: stock, Budget: budget.Budget{Ledger: w}, Sources: map[string]enrich.Source{source.Definition.Name: source},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Memory: w.memory,
 	}
+	if w.dns != nil {
+		s.Mail = w
+	}
+	return s
 }
 
 // finish runs workers, one after the other, until one gets to the end, and

@@ -105,7 +105,7 @@ func (s *Stage) Run(ctx context.Context, in Input) (Output, error) {
 	if in.Phase == Prescore {
 		w := waterfall.New(run.Enrich, s.Enrichers, nil)
 		w.Explore = waterfall.Explores(rows)
-		out.Next = w.Busiest(rows)
+		out.Next = w.Turn(rows)
 	}
 	return out, s.Store.PutRows(ctx, in.Team, doc, rows)
 }

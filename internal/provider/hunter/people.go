@@ -120,6 +120,7 @@ func (w wireDomain) company(s sheet) {
 	}
 	s.text("company.industry", &to.Industry, value(w.Data.Industry))
 	s.text("company.country", &to.Country, value(w.Data.Country))
+	s.text("company.emailPattern", &to.EmailPattern, value(w.Data.Pattern))
 	if r, ok := normalize.Employees(value(w.Data.Headcount)); ok {
 		to.Employees = int(r.Middle())
 		s.note("company.employees")

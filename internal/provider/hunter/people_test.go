@@ -43,8 +43,8 @@ func TestFindPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acme := domain.Company{Name: "Acme Robotics", Domain: "acmerobotics.example", Industry: "Machinery", Country: "US", Employees: 317, Technologies: []string{"salesforce"}}
-	company := []string{"company.name", "company.domain", "company.industry", "company.country", "company.employees", "company.technologies"}
+	acme := domain.Company{Name: "Acme Robotics", Domain: "acmerobotics.example", Industry: "Machinery", Country: "US", Employees: 317, Technologies: []string{"salesforce"}, EmailPattern: "{first}.{last}"}
+	company := []string{"company.name", "company.domain", "company.industry", "company.country", "company.employees", "company.technologies", "company.emailPattern"}
 	want := []domain.Prospect{
 		{
 			Source: "hunter", SeenAt: today, ProfileID: domain.ID("h_", "dana.okafor@acmerobotics.example"),

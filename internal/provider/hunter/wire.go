@@ -46,14 +46,14 @@ type wireVerified struct {
 	} `json:"data"`
 }
 
-// wireDomain is what Hunter knows of a domain. Its pattern is left out: nothing
-// in our prospects has a place for it.
+// wireDomain is what Hunter knows of a domain.
 type wireDomain struct {
 	Data *struct {
 		Domain       *string       `json:"domain"`
 		Disposable   bool          `json:"disposable"`
 		Webmail      bool          `json:"webmail"`
 		AcceptAll    bool          `json:"accept_all"`
+		Pattern      *string       `json:"pattern"` // "{first}.{last}": of most addresses there
 		Organization *string       `json:"organization"`
 		Industry     *string       `json:"industry"`
 		Country      *string       `json:"country"`
