@@ -152,7 +152,7 @@ deploy: ## build and deploy with the SAM CLI; STAGE=dev or prod
 hooks: ## check format, vet and layout before every commit of this clone
 	git config core.hooksPath internal/tools/hooks
 
-CI_STEPS := tidy-check fmt-check lint test race sim-mutations bench-gate parity-quick build-functions validate generate-check
+CI_STEPS := tidy-check fmt-check lint test race sim-mutations bench-gate parity-quick test-awscli test-binaries build-functions validate generate-check
 
 ci: ## what continuous integration runs, with the seconds that each step took
 	@for step in $(CI_STEPS); do \
