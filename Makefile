@@ -64,7 +64,7 @@ bench: ## measure 1,000, 10,000 and 100,000 prospects and write bench/results.js
 bench-million: ## the same with 1,000,000 prospects; takes half an hour and 16 GB
 	go run ./cmd/sluice bench --prospects 1000000 --keep --state-dir build/bench
 
-bench-gate: ## fail if what AWS would bill per prospect grew since bench/results.json
+bench-gate: ## fail if what AWS would bill per prospect is not what bench/results.json says, to 3 %
 	@for n in 1000 10000; do go run ./cmd/sluice bench --prospects $$n --gate || exit 1; done
 
 lint: ## run the linters; changes nothing

@@ -97,6 +97,9 @@ func (b *benchCommand) measure(ctx context.Context, world *practice.World, p *pr
 		r.Stages[stage] = d.Seconds() * 1e6 / n
 	}
 	for _, u := range meter.Units() {
+		if u == meter.SQSIdlePolls {
+			continue // part of a deployment's fixed cost, whether there is a campaign or not
+		}
 		r.PerProspect[u.String()], r.USD[u.String()] = billed.Count(u)/n, billed.CostMicroUSD(u)/n
 	}
 	r.PerSandbox = p.perSandbox()

@@ -25,6 +25,7 @@ const (
 	SecretsRequests
 	KMSRequests
 	HTTPAPIRequests
+	SQSIdlePolls // requests of SQS for messages that brought none: they go by time, not by work
 	unitCount
 )
 
@@ -47,6 +48,7 @@ var prices = [unitCount]struct {
 	SecretsRequests:      {"secretsRequests", 5_000},
 	KMSRequests:          {"kmsRequests", 3_000},
 	HTTPAPIRequests:      {"httpAPIRequests", 1_000},
+	SQSIdlePolls:         {"sqsIdlePolls", 400},
 }
 
 func (u Unit) String() string { return prices[u].name }

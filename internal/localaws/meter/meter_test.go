@@ -59,7 +59,7 @@ func TestPrices(t *testing.T) {
 	t.Parallel()
 	dollars := map[meter.Unit]float64{
 		meter.WriteUnits: 0.625, meter.ReadUnits: 0.125, meter.StateTransitions: 25, meter.SQSRequests: 0.40, meter.S3Writes: 5, meter.S3Reads: 0.40,
-		meter.LambdaRequests: 0.20, meter.LambdaGBMilliseconds: 0.0133334, meter.SecretsRequests: 5, meter.KMSRequests: 3, meter.HTTPAPIRequests: 1,
+		meter.LambdaRequests: 0.20, meter.LambdaGBMilliseconds: 0.0133334, meter.SecretsRequests: 5, meter.KMSRequests: 3, meter.HTTPAPIRequests: 1, meter.SQSIdlePolls: 0.40,
 	}
 	var all meter.Meter
 	sum := 0.0

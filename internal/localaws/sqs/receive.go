@@ -91,7 +91,11 @@ func (s *Service) receive(ctx context.Context, q *queue, limit int, wait time.Du
 			if err != nil {
 				return nil, err
 			}
-			s.bill(got.bytes)
+			if len(got.messages) == 0 {
+				s.opts.Meter.Add(meter.SQSIdlePolls, 1)
+			} else {
+				s.bill(got.bytes)
+			}
 			return got.messages, s.bury(q, got.dead)
 		}
 		wakeAt := deadline
