@@ -31,6 +31,9 @@ func draw(seed uint64) scenario {
 		s.Credits = map[string]int{pickOf(r, s.enrichers()): r.IntN(40)}
 	}
 	s.Campaigns = drawCampaigns(r)
+	if with(func(c campaign) bool { return slices.Contains(c.Fields, "intent") })(s) && !slices.Contains(s.Enrichers, knowsIntent) {
+		s.Enrichers = append(slices.Clone(s.enrichers()), knowsIntent)
+	}
 	if slices.ContainsFunc(s.Campaigns, func(c campaign) bool { return c.Team != s.Campaigns[0].Team }) {
 		// Two teams that share one CRM cannot both have a person who was in it before:
 		// what the first of them writes there, the second must leave alone.
@@ -156,7 +159,10 @@ func drawCampaigns(r *rand.Rand) []campaign {
 }
 
 // aboutCompanies are fields of which some are the same for all who work there.
-var aboutCompanies = []string{"person", "email", "email status", "company", "technologies"}
+var aboutCompanies = []string{"person", "email", "email status", "company", "intent"}
+
+// knowsIntent is the provider that is asked about companies for their own sake.
+const knowsIntent = "zoominfo"
 
 // pick returns an index, drawn by weight.
 func pick(r *rand.Rand, weights ...int) int {

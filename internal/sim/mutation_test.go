@@ -252,19 +252,6 @@ func mutations() []*mutation {
 			needs: crash,
 		},
 		{
-			name: "single flight", hole: "what another worker is asking is asked as well",
-			breaks: []promise{thatNothingIsBoughtTwice},
-			call: func(w *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
-				if c.is("PutItem", `"subjects"`) { // an answer, not what only says that somebody asks
-					return c.pass(next)
-				}
-				return without("PutItem", "attribute_exists(pk) OR attribute_not_exists(pk) OR #ttl <= :now", `"CACHE#`, "attribute_not_exists(pk)")(w, function, c, next)
-			},
-			needs: func(s scenario) bool {
-				return sameTeam(s) && s.Campaigns[1].After == 0 && slices.Contains(s.Campaigns[0].Fields, "company") && slices.Contains(s.Campaigns[1].Fields, "company")
-			},
-		},
-		{
 			name: "a wave's reservation", hole: "nothing is set aside for the questions of a wave",
 			breaks: []promise{thatBillsAreSettled},
 			call: transaction(func(items []any) {
