@@ -202,7 +202,7 @@ func (s *Service) Close() error {
 			}
 		}
 		slices.Sort(late)
-		return fmt.Errorf("close functions: handlers go on although their context has ended: %s", strings.Join(late, ", "))
+		return fmt.Errorf("close functions: a handler goes on although its context has ended: %s", strings.Join(late, ", "))
 	}
 }
 
