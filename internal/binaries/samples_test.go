@@ -1,7 +1,13 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strconv"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const cause = `{"working_directory":"/","exceptions":[{"type":"InvalidInput","message":"m","stack":[]}],"paths":[]}`
@@ -33,5 +39,54 @@ func TestCheck(t *testing.T) {
 		if err := check(c.sample, c.answer, c.said); (err == nil) != c.ok {
 			t.Errorf("%s: got error %v, want none: %t", name, err, c.ok)
 		}
+	}
+}
+
+// The golden files were made by the tests of app: samples must find here what
+// they found there.
+func TestSamplesComeAfterTheSame(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "../app/events_test.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	literals := map[string]*ast.CompositeLit{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) == 1 {
+			if lit, ok := v.Values[0].(*ast.CompositeLit); ok {
+				literals[v.Names[0].Name] = lit
+			}
+		}
+		return true
+	})
+	if literals["path"] == nil || literals["after"] == nil {
+		t.Fatal("internal/app/events_test.go has no path and after")
+	}
+	text := func(e ast.Expr) string {
+		lit, ok := e.(*ast.BasicLit)
+		if !ok {
+			t.Fatalf("%T is not a literal", e)
+		}
+		if s, err := strconv.Unquote(lit.Value); err == nil {
+			return s
+		}
+		return lit.Value
+	}
+	var there []string
+	for _, e := range literals["path"].Elts {
+		there = append(there, text(e))
+	}
+	if diff := cmp.Diff(there, path); diff != "" {
+		t.Errorf("the path of app and of this command (-app +here):\n%s", diff)
+	}
+	late := map[string]int{}
+	for _, e := range literals["after"].Elts {
+		pair := e.(*ast.KeyValueExpr)
+		if late[text(pair.Key)], err = strconv.Atoi(text(pair.Value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(late, after); diff != "" {
+		t.Errorf("what comes before a sample in app and in this command (-app +here):\n%s", diff)
 	}
 }

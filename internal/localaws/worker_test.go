@@ -159,6 +159,33 @@ func TestAHandlerIsFrozenAndKilled(t *testing.T) {
 	})
 }
 
+// A dead worker's calls end at once, also those that it makes with a context of
+// its own to tidy up: the SDK does not repeat them for half a minute.
+func TestADeadWorkerDoesNotTryAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		took := time.Duration(-1)
+		s := openLooping(t, func(_ context.Context, _ map[string]string, cfg aws.Config) (lambda.Handler, error) {
+			client := sqs.NewFromConfig(cfg)
+			return awslambda.NewHandler(func(ctx context.Context) error {
+				lambda.InvocationFrom(ctx).Kill()
+				began := time.Now()
+				err := sendWork(context.WithoutCancel(ctx), client, "late")
+				took = time.Since(began)
+				return err
+			}), nil
+		})
+		defer closeStack(t, s)
+		if r, err := s.Functions().Invoke(t.Context(), "app-Loop", []byte(`{}`)); err != nil || r.FunctionError == "" {
+			t.Errorf("%+v, %v", r, err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if took != 0 {
+			t.Errorf("the call ended after %s", took)
+		}
+	})
+}
+
 type answerer func(*http.Request) (*http.Response, error)
 
 func (f answerer) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -2,12 +2,18 @@ package lambda
 
 import (
 	"context"
-	"errors"
 	"sync"
 )
 
 // ErrDead is why a call of a killed or timed-out worker fails.
-var ErrDead = errors.New("this worker is dead: the call has no effect")
+var ErrDead error = dead{}
+
+type dead struct{}
+
+func (dead) Error() string { return "this worker is dead: the call has no effect" }
+
+// CanceledError tells the SDK not to try again: a process that is gone does not.
+func (dead) CanceledError() bool { return true }
 
 // Invocation is one run of a handler, alive until it has answered, timed out
 // or been killed. A nil Invocation is code outside any function: it lives and

@@ -19,6 +19,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,6 +104,7 @@ type Service struct {
 // by Service.mu.
 type function struct {
 	Function
+	code        atomic.Int32 // calls of the function's own code that have not returned, abandoned ones too
 	active      int
 	idle        []*Sandbox // last in, first out, as AWS keeps few sandboxes warm
 	inits       int
@@ -192,7 +195,14 @@ func (s *Service) Close() error {
 	case <-done:
 		return nil
 	case <-grace.C:
-		return errors.New("close functions: a handler goes on although its context has ended")
+		var late []string
+		for name, f := range s.functions {
+			if f.code.Load() > 0 {
+				late = append(late, name)
+			}
+		}
+		slices.Sort(late)
+		return fmt.Errorf("close functions: a handler goes on although its context has ended: %s", strings.Join(late, ", "))
 	}
 }
 

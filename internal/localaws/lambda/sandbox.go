@@ -199,7 +199,7 @@ func (s *Service) boot(f *function, inv *Invocation, deadline time.Time, limit t
 	sb := newSandbox(s.ctx)
 	inv.sandbox = sb
 	sb.thaw(inv)
-	o := s.guard(inv, deadline, limit, func() (o outcome) {
+	o := s.guard(f, inv, deadline, limit, func() (o outcome) {
 		handler, err := f.New(sb.ctx, f.Env)
 		if err != nil {
 			// The process would have printed this and exited.
@@ -220,7 +220,7 @@ func (s *Service) invoke(f *function, inv *Invocation, deadline time.Time, paylo
 	ctx, cancel := context.WithDeadline(context.WithValue(inv.sandbox.ctx, invocationKey{}, inv), deadline)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: inv.ID, InvokedFunctionArn: f.ARN})
-	o := s.guard(inv, deadline, f.Timeout, func() outcome {
+	o := s.guard(f, inv, deadline, f.Timeout, func() outcome {
 		payload, err := inv.sandbox.handler.Invoke(ctx, payload)
 		if err != nil {
 			return outcome{fail: describeError(err)}
@@ -233,11 +233,13 @@ func (s *Service) invoke(f *function, inv *Invocation, deadline time.Time, paylo
 // guard runs code in a goroutine of its own until it returns, the deadline
 // passes or the invocation is killed, whichever is first. At the deadline
 // itself the time-out wins, however quickly the code noticed.
-func (s *Service) guard(inv *Invocation, deadline time.Time, limit time.Duration, code func() outcome) outcome {
+func (s *Service) guard(f *function, inv *Invocation, deadline time.Time, limit time.Duration, code func() outcome) outcome {
 	done := make(chan outcome, 1)
 	s.running.Add(1) // run holds the group open, so this cannot race with Close
+	f.code.Add(1)
 	go func() {
 		defer s.running.Done()
+		defer f.code.Add(-1)
 		defer func() {
 			if v := recover(); v != nil {
 				done <- outcome{fail: describePanic(v)}

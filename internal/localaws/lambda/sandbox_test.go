@@ -217,3 +217,22 @@ func TestRecursiveLoops(t *testing.T) {
 		}
 	})
 }
+
+// Close does not wait for ever, and says whose handler it left.
+func TestCloseNamesWhatGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := lambda.New(lambda.Options{Functions: []lambda.Function{
+			function("deaf", func() { time.Sleep(time.Minute) }), function("other", func() {}),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		invoke(t, s, "other", "{}")
+		go func() { _, _ = s.Invoke(t.Context(), "deaf", nil) }()
+		synctest.Wait()
+		if err := s.Close(); err == nil || !strings.HasSuffix(err.Error(), "a handler goes on although its context has ended: deaf") {
+			t.Errorf("got %v", err)
+		}
+		time.Sleep(time.Minute) // let it end before the bubble does
+	})
+}

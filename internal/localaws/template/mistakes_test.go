@@ -62,6 +62,11 @@ var mistakes = []struct{ name, yaml, want string }{
 	{"bucket policy", "Resources: {A: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: b, PolicyDocument: {Statement: [{Effect: Deny, Principal: '*', Action: 's3:*', Resource: '*'}]}}}}", `"b" is not a bucket`},
 	{"policy condition", "Resources: {B: {Type: AWS::S3::Bucket}, A: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: !Ref B, PolicyDocument: {Statement: [{Effect: Deny, Principal: '*', Action: 's3:*', Resource: '*', Condition: {IpAddress: {'aws:SourceIp': '10.0.0.0/8'}}}]}}}}", `unknown property "IpAddress"`},
 	{"function property", queueAndFunction + "      VpcConfig: {}", `F: unknown property "VpcConfig"`},
+	// What asynchronous invocation could be told: nothing of it is done here.
+	{"destinations", queueAndFunction + "      EventInvokeConfig: {MaximumRetryAttempts: 0}", `F: unknown property "EventInvokeConfig"`},
+	{"dead letters of a function", queueAndFunction + "      DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Q.Arn}", `F: unknown property "DeadLetterQueue"`},
+	{"provisioned pollers", queueAndFunction + "      Events: {E: {Type: SQS, Properties: {Queue: !GetAtt Q.Arn, ProvisionedPollerConfig: {MinimumPollers: 2}}}}", `unknown property "ProvisionedPollerConfig"`},
+	{"filters", queueAndFunction + "      Events: {E: {Type: SQS, Properties: {Queue: !GetAtt Q.Arn, FilterCriteria: {Filters: []}}}}", `unknown property "FilterCriteria"`},
 	{"runtime", strings.Replace(queueAndFunction, "provided.al2023", "nodejs22.x", 1), "F.Runtime"},
 	{"variable", queueAndFunction + "      Environment: {Variables: {A: !Ref Nothing}}", `F.Environment.Variables.A: Ref to "Nothing"`},
 	{"variable object", queueAndFunction + "      Environment: {Variables: {A: {b: c}}}", "F.Environment.Variables.A: a string is needed, not an object"},

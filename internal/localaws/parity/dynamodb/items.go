@@ -112,6 +112,18 @@ func deletes() []parity.Case {
 	one := av(item{":v": 1})
 	two := av(item{":v": 2})
 	return []parity.Case{
+		on(simple(), "DeleteItem", "names-under-a-condition", func(b *bench) {
+			b.put(item{"pk": "a", "run": "r1", "chunk": "c1"})
+			in := &sdk.DeleteItemInput{
+				Key: av(item{"pk": "a"}), ConditionExpression: s("#run = :run AND #chunk = :chunk"), ExpressionAttributeNames: map[string]string{"#run": "run", "#chunk": "chunk"},
+				ExpressionAttributeValues: av(item{":run": "r2", ":chunk": "c1"}),
+			}
+			b.call("of another run", in)
+			in.ExpressionAttributeValues = av(item{":run": "r1", ":chunk": "c1"})
+			b.call("of this run", in)
+			b.call("again", in)
+			b.stored(item{"pk": "a"})
+		}),
 		remove("all-old", sdk.DeleteItemInput{ReturnValues: types.ReturnValueAllOld}),
 		remove("nothing-there", sdk.DeleteItemInput{Key: av(item{"pk": "b"}), ReturnValues: types.ReturnValueAllOld}),
 		remove("condition-holds", sdk.DeleteItemInput{ConditionExpression: s("v = :v"), ExpressionAttributeValues: one}),
