@@ -54,8 +54,11 @@ func TestAListHasAPriceBeforeItIsVerified(t *testing.T) {
 		lines[i] = lines[i][:4] // without confidence and reasons
 	}
 	want := [][]string{
-		{"Name", "E-Mail", "Note", "email_status"}, {"Ann", "info@gmail.com", "'=1+1", "risky"}, {"Bob", "bob@", "", "invalid"},
-		{"Cat", "", "nobody", ""}, {"Dan", "Bob@ ", "x", "invalid"},
+		{"Name", "E-Mail", "Note", "email_status"},
+		{"Ann", "info@gmail.com", "'=1+1", "risky"},
+		{"Bob", "bob@", "", "invalid"},
+		{"Cat", "", "nobody", ""},
+		{"Dan", "Bob@ ", "x", "invalid"},
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("list (-want +got):\n%s", diff)
