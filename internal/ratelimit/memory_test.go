@@ -12,11 +12,29 @@ import (
 type memory struct {
 	mu     sync.Mutex
 	next   map[string]time.Time
+	booked map[string]time.Time // by key and share
 	writes int
 	err    error // if set, every call fails with it
 }
 
-func newMemory() *memory { return &memory{next: map[string]time.Time{}} }
+func newMemory() *memory {
+	return &memory{next: map[string]time.Time{}, booked: map[string]time.Time{}}
+}
+
+func (m *memory) AdvanceShare(_ context.Context, key, share string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return time.Time{}, false, m.err
+	}
+	m.writes++
+	stored, start, ok := ratelimit.AdvanceShare(m.next[key], m.booked[key+share], lead, floor, horizon, inc)
+	m.next[key] = stored
+	if ok {
+		m.booked[key+share] = stored
+	}
+	return start, ok, nil
+}
 
 func (m *memory) Advance(_ context.Context, key string, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
 	m.mu.Lock()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"hash/fnv"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,24 +24,50 @@ type Limits struct{ *Store }
 
 func limitKey(name string) item { return key("LIMIT#"+name, "LIMIT") }
 
+// lanes is how many attributes of a limiter's item the runs that share it are
+// spread over. Two runs in one lane count as one.
+const lanes = 16
+
 // Advance implements ratelimit.Store: at most two conditional updates, and none
 // more to learn when the limiter is free.
 func (l Limits) Advance(ctx context.Context, name string, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
+	return l.advance(ctx, name, "free", horizon, floor, horizon, inc)
+}
+
+// AdvanceShare implements ratelimit.Sharing.
+func (l Limits) AdvanceShare(ctx context.Context, name, share string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(share)) // a hash never fails
+	return l.advance(ctx, name, "lane"+strconv.Itoa(int(h.Sum32()%lanes)), lead, floor, horizon, inc)
+}
+
+// advance books inc in the limiter's time and notes its end as the lane's, too.
+// The lane "free" is everybody's.
+func (l Limits) advance(ctx context.Context, name, lane string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
 	s := l.Store
-	update := func(expression, condition string, values item) (*dynamodb.UpdateItemOutput, error) {
-		values[":inc"], values[":ttl"] = num(int64(inc)), num(s.opts.Now().Add(controlLife).Unix())
+	names := map[string]string{"#free": "free", "#ttl": "ttl"}
+	set, turn := "", ""
+	if lane != "free" {
+		names["#lane"] = lane
+		set, turn = ", #lane = %s", " AND (attribute_not_exists(#lane) OR #lane <= :lead)"
+	}
+	update := func(end, condition string, values item) (*dynamodb.UpdateItemOutput, error) {
+		values[":ttl"] = num(s.opts.Now().Add(controlLife).Unix())
 		return s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: &s.opts.Control, Key: limitKey(name),
-			UpdateExpression: &expression, ConditionExpression: &condition, ExpressionAttributeValues: values,
-			ExpressionAttributeNames:            map[string]string{"#free": "free", "#ttl": "ttl"},
+			UpdateExpression:    aws.String("SET #free = " + end + ", #ttl = :ttl" + strings.Replace(set, "%s", end, 1)),
+			ConditionExpression: &condition, ExpressionAttributeValues: values, ExpressionAttributeNames: names,
 			ReturnValues:                        "UPDATED_NEW",
 			ReturnValuesOnConditionCheckFailure: "ALL_OLD",
 		})
 	}
 	const tries = 20
 	for range tries {
-		out, err := update("SET #free = #free + :inc, #ttl = :ttl", "#free BETWEEN :floor AND :horizon",
-			item{":floor": num(floor.UnixNano()), ":horizon": num(horizon.UnixNano())})
+		values := item{":inc": num(int64(inc)), ":floor": num(floor.UnixNano()), ":horizon": num(horizon.UnixNano())}
+		if turn != "" {
+			values[":lead"] = num(lead.UnixNano())
+		}
+		out, err := update("#free + :inc", "#free BETWEEN :floor AND :horizon"+turn, values)
 		if err == nil {
 			return time.Unix(0, intOf(out.Attributes, "free")).Add(-inc), true, nil
 		}
@@ -46,11 +75,16 @@ func (l Limits) Advance(ctx context.Context, name string, floor, horizon time.Ti
 		if !lost {
 			return time.Time{}, false, failure("store.advance", err)
 		}
-		if free := intOf(old, "free"); len(old) > 0 && free > horizon.UnixNano() {
+		switch free, booked := intOf(old, "free"), intOf(old, lane); {
+		case len(old) == 0:
+		case free > horizon.UnixNano():
 			return time.Unix(0, free), false, nil
+		case turn != "" && booked > lead.UnixNano():
+			return time.Unix(0, booked), false, nil
 		}
-		_, err = update("SET #free = :start, #ttl = :ttl", "(attribute_not_exists(#free) OR #free < :floor) AND :inc >= :zero",
-			item{":floor": num(floor.UnixNano()), ":start": num(floor.Add(inc).UnixNano()), ":zero": num(0)})
+		// Nobody has booked anything that is still to come: it is anybody's turn.
+		_, err = update(":start", "attribute_not_exists(#free) OR #free < :floor",
+			item{":floor": num(floor.UnixNano()), ":start": num(floor.Add(inc).UnixNano())})
 		if err == nil {
 			return floor, true, nil
 		}
