@@ -7,7 +7,6 @@ import (
 
 	"github.com/messageai/sluice/internal/api"
 	"github.com/messageai/sluice/internal/domain"
-	"github.com/messageai/sluice/internal/localaws/meter"
 	"github.com/messageai/sluice/internal/practice"
 )
 
@@ -17,65 +16,65 @@ func small(t *testing.T, w *practice.World, icp string) string {
 	return must[api.CampaignStarted](t, w, "POST", campaigns, api.CampaignRequest{
 		ICPID: icp, Name: "small", Platforms: []string{"apollo"},
 		SearchCriteria: api.SearchCriteria{LinkedIn: &api.PeopleCriteria{Titles: []string{"Account Executive", "Marketing Manager", "Product Manager", "Software Engineer"}}},
-		Options:        api.CampaignOptions{MaxProspects: 200, AutoConvert: new(false), CapUSD: new(2000.0), MinMatchScore: new(0.01)},
+		Options:        api.CampaignOptions{MaxProspects: 125, AutoConvert: new(false), CapUSD: new(2000.0), MinMatchScore: new(0.01)},
 	}).CampaignID
 }
 
-// raced is how two campaigns fared.
-type raced struct {
-	small, big time.Duration // how long each took; zero: it was not there
-	writes     float64       // write units for each prospect of both
-}
-
-// race runs the small campaign at the providers' published quotas, begun while a
-// big one of so many prospects is well on its way; zero for none.
-func race(t *testing.T, alone bool, beside int) (out raced) {
+// lasts is how long the small campaign takes at the providers' published quotas,
+// alone or begun while one of twenty times its size is well on its way, and how
+// many calls Hunter, whose quotas bind both, answered meanwhile for each that it
+// answered in the same time just before.
+func lasts(t *testing.T, alone bool) (took time.Duration, calls float64) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := open(t, practice.Options{Seed: 11, People: 20_000})
-		icp := must[domain.ICP](t, w, "POST", "/api/v1/prospecting/icps", sample(t))
-		before, began := w.Stack.Meter().Read(), time.Now()
-		started, rows := map[string]time.Time{}, 0
-		big, little := "", ""
-		if beside > 0 {
-			big = must[api.CampaignStarted](t, w, "POST", campaigns, api.CampaignRequest{
-				ICPID: icp.ID, Name: "big", Platforms: []string{"apollo"}, Options: api.CampaignOptions{MaxProspects: beside, AutoConvert: new(false), CapUSD: new(2000.0), MinMatchScore: new(0.01)},
-			}).CampaignID
-			started[big] = began
+	w := open(t, practice.Options{Seed: 11, People: 20_000})
+	icp := must[domain.ICP](t, w, "POST", "/api/v1/prospecting/icps", sample(t))
+	big := ""
+	if !alone {
+		big = must[api.CampaignStarted](t, w, "POST", campaigns, api.CampaignRequest{
+			ICPID: icp.ID, Name: "big", Platforms: []string{"apollo"}, Options: api.CampaignOptions{MaxProspects: 2500, AutoConvert: new(false), CapUSD: new(2000.0), MinMatchScore: new(0.01)},
+		}).CampaignID
+		time.Sleep(2 * time.Minute)
+	}
+	hunter := func() float64 { return float64(w.Sandbox.Requests()["hunter"][200]) }
+	earlier := hunter()
+	time.Sleep(time.Minute)
+	before, began := hunter(), time.Now()
+	id := small(t, w, icp.ID)
+	for {
+		time.Sleep(time.Second)
+		s := must[api.CampaignStatus](t, w, "GET", campaigns+"/"+id, nil)
+		if s.Status == string(domain.RunRunning) {
+			continue
 		}
-		if alone || beside > 0 && !alone {
-			if beside > 0 {
-				time.Sleep(3 * time.Minute)
-			}
-			little = small(t, w, icp.ID)
-			started[little] = time.Now()
+		took, calls = time.Since(began), (hunter()-before)/(before-earlier)
+		if s.Status != string(domain.RunCompleted) || s.Rows.In != 125 || s.Rows.Duplicate > 25 || s.Progress.Enriched < 100 {
+			t.Errorf("the small campaign: %+v", s)
 		}
-		for len(started) > 0 {
-			time.Sleep(time.Second)
-			for id, from := range started {
-				s := must[api.CampaignStatus](t, w, "GET", campaigns+"/"+id, nil)
-				if s.Status == string(domain.RunRunning) {
-					continue
-				}
-				if id == little {
-					out.small = time.Since(from)
-				} else {
-					out.big = time.Since(from)
-				}
-				t.Logf("%s: %+v", s.Status, s.Rows)
-				rows += s.Rows.In
-				delete(started, id)
-			}
+		break
+	}
+	if big != "" {
+		if b := must[api.CampaignStatus](t, w, "GET", campaigns+"/"+big, nil); b.Status != string(domain.RunRunning) || b.Rows.In != 2500 {
+			t.Errorf("the big campaign: %+v", b)
 		}
-		out.writes = w.Stack.Meter().Read().Sub(before).Count(meter.WriteUnits) / float64(rows)
-		t.Logf("hunter %v apollo %v", w.Sandbox.Requests()["hunter"], w.Sandbox.Requests()["apollo"])
-	})
-	return out
+		must[any](t, w, "PATCH", campaigns+"/"+big, map[string]string{"status": "paused"})
+		time.Sleep(time.Hour) // what is at work comes to its end
+	}
+	return took, calls / took.Minutes()
 }
 
-func TestMeasure(t *testing.T) {
-	a := race(t, true, 0)
-	t.Logf("RESULT alone %+v", a)
-	b := race(t, false, 4000)
-	t.Logf("RESULT both %+v", b)
+// A small run beside one of twenty times its size: equal shares make it take
+// about twice as long as alone. What binds is used as much as by one run.
+func TestASmallRunHasItsShare(t *testing.T) {
+	var alone, beside time.Duration
+	var calls float64
+	synctest.Test(t, func(t *testing.T) { alone, _ = lasts(t, true) })
+	synctest.Test(t, func(t *testing.T) { beside, calls = lasts(t, false) })
+	slower := float64(beside) / float64(alone)
+	t.Logf("alone %v, beside a big run %v: %.2f times as long; Hunter answered %.2f times as many calls as before", alone, beside, slower, calls)
+	if slower > 2.5 {
+		t.Errorf("the small run takes %v alone and %v beside a big one, %.1f times as long", alone, beside, slower)
+	}
+	if calls < 0.95 {
+		t.Errorf("Hunter answered %.2f times as many calls as before: what binds is not used by two as it is by one", calls)
+	}
 }

@@ -32,8 +32,9 @@ type Sharing interface {
 	Store
 	// AdvanceShare is Advance for one share: it also refuses, and then returns
 	// until when the share has booked, if that is behind lead. See the function
-	// [AdvanceShare]; in DynamoDB it is the same one conditional update.
-	AdvanceShare(ctx context.Context, key, share string, lead, floor, horizon time.Time, inc time.Duration) (start time.Time, ok bool, err error)
+	// [AdvanceShare]; in DynamoDB it is the same one conditional update. shares is
+	// how many have booked time behind floor, this one included.
+	AdvanceShare(ctx context.Context, key, share string, lead, floor, horizon time.Time, inc time.Duration) (start time.Time, shares int, ok bool, err error)
 }
 
 // Options tune a [Limiter]. The zero value works.
@@ -65,6 +66,7 @@ type local struct {
 	turn     chan struct{}
 	block    Block
 	borrowed bool // the last slot was one of the share
+	shares   int  // how many shared the key when it was last booked
 	want     int  // slots to ask for next: doubles while blocks are used up, else falls
 }
 
@@ -175,7 +177,7 @@ func (l *Limiter) take(ctx context.Context, key string, q, people Quota) (time.T
 		}
 		k.borrowed = false
 		n := max(1, min(k.want, l.opts.MaxBlock, int(l.opts.Hold/q.Interval())))
-		block, err := l.inTurn(ctx, key, n, q)
+		block, err := l.inTurn(ctx, k, key, n, q)
 		if err != nil {
 			return time.Time{}, err
 		}

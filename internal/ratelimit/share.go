@@ -14,13 +14,21 @@ import (
 // that is alone has everything.
 const lead = time.Second
 
-// inTurn reserves n slots for the share that ctx belongs to. It waits while it is
-// the others' turn, for at most MaxWait.
-func (l *Limiter) inTurn(ctx context.Context, key string, n int, q Quota) (Block, error) {
+// ahead is how much time all shares together may have booked: below MaxWait, so
+// that one that has nothing yet can always book.
+const ahead = 4 * time.Second
+
+// inTurn reserves slots for the share that ctx belongs to, at most n and not more
+// than its part of what may be booked ahead. It waits while it is the others'
+// turn, for at most MaxWait.
+func (l *Limiter) inTurn(ctx context.Context, k *local, key string, n int, q Quota) (Block, error) {
 	store, ok := l.store.(Sharing)
 	share := l.opts.Share(ctx)
 	if !ok || share == "" {
 		return l.Reserve(ctx, key, n, q)
+	}
+	if k.shares > 1 {
+		n = max(1, min(n, int(ahead/time.Duration(k.shares)/q.Interval())))
 	}
 	last := l.opts.Now().Add(l.opts.MaxWait)
 	if end, ok := ctx.Deadline(); ok && end.Before(last) {
@@ -29,7 +37,8 @@ func (l *Limiter) inTurn(ctx context.Context, key string, n int, q Quota) (Block
 	for {
 		now := l.opts.Now()
 		horizon := now.Add(l.opts.MaxWait)
-		start, ok, err := store.AdvanceShare(ctx, key, share, now.Add(lead), q.Floor(now), horizon, time.Duration(n)*q.Interval())
+		start, shares, ok, err := store.AdvanceShare(ctx, key, share, now.Add(lead), q.Floor(now), horizon, time.Duration(n)*q.Interval())
+		k.shares = shares
 		switch {
 		case err != nil:
 			return Block{}, fault.Wrap(fault.KindOf(err), "ratelimit.wait", err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"hash/fnv"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,75 +23,90 @@ type Limits struct{ *Store }
 
 func limitKey(name string) item { return key("LIMIT#"+name, "LIMIT") }
 
-// lanes is how many attributes of a limiter's item the runs that share it are
-// spread over. Two runs in one lane count as one.
-const lanes = 16
+// shareItems is how many attributes of a limiter's item the runs that share it
+// are spread over. Two runs in one attribute count as one.
+const shareItems = 16
 
 // Advance implements ratelimit.Store: at most two conditional updates, and none
 // more to learn when the limiter is free.
 func (l Limits) Advance(ctx context.Context, name string, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
-	return l.advance(ctx, name, "free", horizon, floor, horizon, inc)
+	start, _, ok, err := l.advance(ctx, name, "", horizon, floor, horizon, inc)
+	return start, ok, err
 }
 
 // AdvanceShare implements ratelimit.Sharing.
-func (l Limits) AdvanceShare(ctx context.Context, name, share string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
+func (l Limits) AdvanceShare(ctx context.Context, name, share string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, int, bool, error) {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(share)) // a hash never fails
-	return l.advance(ctx, name, "lane"+strconv.Itoa(int(h.Sum32()%lanes)), lead, floor, horizon, inc)
+	return l.advance(ctx, name, shareItem(h.Sum32()%shareItems), lead, floor, horizon, inc)
 }
 
-// advance books inc in the limiter's time and notes its end as the lane's, too.
-// The lane "free" is everybody's.
-func (l Limits) advance(ctx context.Context, name, lane string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
+func shareItem(n uint32) string { return "share" + strconv.Itoa(int(n)) }
+
+// shares counts those that have booked time behind floor.
+func shares(limiter item, floor time.Time) (n int) {
+	for i := range uint32(shareItems) {
+		if intOf(limiter, shareItem(i)) > floor.UnixNano() {
+			n++
+		}
+	}
+	return n
+}
+
+// advance books inc in the limiter's time, and notes its end as the share's.
+func (l Limits) advance(ctx context.Context, name, share string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, int, bool, error) {
 	s := l.Store
 	names := map[string]string{"#free": "free", "#ttl": "ttl"}
-	set, turn := "", ""
-	if lane != "free" {
-		names["#lane"] = lane
-		set, turn = ", #lane = %s", " AND (attribute_not_exists(#lane) OR #lane <= :lead)"
+	turn := ""
+	if share != "" {
+		names["#share"], turn = share, " AND (attribute_not_exists(#share) OR #share <= :lead)"
 	}
 	update := func(end, condition string, values item) (*dynamodb.UpdateItemOutput, error) {
 		values[":ttl"] = num(s.opts.Now().Add(controlLife).Unix())
+		expression := "SET #free = " + end + ", #ttl = :ttl"
+		if share != "" {
+			expression += ", #share = " + end
+		}
 		return s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: &s.opts.Control, Key: limitKey(name),
-			UpdateExpression:    aws.String("SET #free = " + end + ", #ttl = :ttl" + strings.Replace(set, "%s", end, 1)),
-			ConditionExpression: &condition, ExpressionAttributeValues: values, ExpressionAttributeNames: names,
-			ReturnValues:                        "UPDATED_NEW",
+			UpdateExpression: &expression, ConditionExpression: &condition, ExpressionAttributeValues: values,
+			ExpressionAttributeNames:            names,
+			ReturnValues:                        "ALL_NEW",
 			ReturnValuesOnConditionCheckFailure: "ALL_OLD",
 		})
 	}
 	const tries = 20
 	for range tries {
 		values := item{":inc": num(int64(inc)), ":floor": num(floor.UnixNano()), ":horizon": num(horizon.UnixNano())}
-		if turn != "" {
+		if share != "" {
 			values[":lead"] = num(lead.UnixNano())
 		}
 		out, err := update("#free + :inc", "#free BETWEEN :floor AND :horizon"+turn, values)
 		if err == nil {
-			return time.Unix(0, intOf(out.Attributes, "free")).Add(-inc), true, nil
+			return time.Unix(0, intOf(out.Attributes, "free")).Add(-inc), shares(out.Attributes, floor), true, nil
 		}
 		old, lost := conditionFailed(err)
 		if !lost {
-			return time.Time{}, false, failure("store.advance", err)
+			return time.Time{}, 0, false, failure("store.advance", err)
 		}
-		switch free, booked := intOf(old, "free"), intOf(old, lane); {
+		switch free, booked := intOf(old, "free"), intOf(old, share); {
 		case len(old) == 0:
 		case free > horizon.UnixNano():
-			return time.Unix(0, free), false, nil
-		case turn != "" && booked > lead.UnixNano():
-			return time.Unix(0, booked), false, nil
+			return time.Unix(0, free), shares(old, floor), false, nil
+		case share != "" && booked > lead.UnixNano():
+			return time.Unix(0, booked), shares(old, floor), false, nil
 		}
 		// Nobody has booked anything that is still to come: it is anybody's turn.
-		_, err = update(":start", "attribute_not_exists(#free) OR #free < :floor",
+		out, err = update(":start", "attribute_not_exists(#free) OR #free < :floor",
 			item{":floor": num(floor.UnixNano()), ":start": num(floor.Add(inc).UnixNano())})
 		if err == nil {
-			return floor, true, nil
+			return floor, shares(out.Attributes, floor), true, nil
 		}
 		if _, lost := conditionFailed(err); !lost {
-			return time.Time{}, false, failure("store.advance", err)
+			return time.Time{}, 0, false, failure("store.advance", err)
 		}
 	}
-	return time.Time{}, false, fault.Wrap(fault.Unavailable, "store.advance", errors.New("too many workers ask for the same limit at once"))
+	return time.Time{}, 0, false, fault.Wrap(fault.Unavailable, "store.advance", errors.New("too many workers ask for the same limit at once"))
 }
 
 // Push implements ratelimit.Store: nobody calls before until.
