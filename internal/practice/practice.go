@@ -68,6 +68,7 @@ type Options struct {
 	Parameters map[string]string
 	Enrichers  []string                   // that have a key; none: apollo and hunter
 	Providers  map[string]upstream.Faults // by provider
+	Credits    map[string]int             // of the account at a provider; not named: ten million
 	Faults     localaws.Faults            // of AWS calls and provider calls
 	Tables     dynamodb.Dials             // throttling, conflicts and lags of DynamoDB
 	Disturb    func(queue string) sqs.Disturbance
@@ -164,6 +165,11 @@ func (w *World) openProviders(opts Options) (err error) {
 		"neverbounce":  {Unlimited: opts.Generous},
 		"zerobounce":   {Unlimited: opts.Generous},
 		"zoominfo":     {Unlimited: opts.Generous},
+	}
+	for name, n := range opts.Credits {
+		plan := plans[name]
+		plan.Credits = n
+		plans[name] = plan
 	}
 	w.Sandbox, err = sandbox.New(sandbox.Options{
 		Seed: opts.Seed, People: opts.People, Latency: opts.Latency, Journal: w.remember(), Plans: plans, Faults: opts.Providers,
