@@ -27,7 +27,7 @@ RACE ?= ./internal/breaker ./internal/localaws/... ./internal/pipeline/... ./int
 TOOL := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo race cover fuzz bench bench-million bench-gate sim sim-mutations test-binaries parity parity-quick test-awscli lint fmt fmt-check vet vuln generate generate-check tidy-check \
+.PHONY: help build test demo race cover fuzz bench bench-million bench-gate sim spend sim-mutations test-binaries parity parity-quick test-awscli lint fmt fmt-check vet vuln generate generate-check tidy-check \
 	validate build-functions deploy hooks ci
 
 help: ## print this list
@@ -103,6 +103,10 @@ validate: ## check template.yaml and the state machines with AWS's own tools (Py
 SEEDS ?= 1000
 sim: ## run SEEDS (1000) campaigns full of mishaps in simulated time and check every promise after each
 	go test ./internal/sim -run 'TestSeeds$$' -v -timeout 0 -sim.seeds=$(SEEDS)
+
+RUNS ?= 500
+spend: ## RUNS (500) runs that share a team's money under faults; every paid call is compared with the ledger
+	go test ./internal/practice -run TestNothingIsSpentThatWasNotReserved -v -timeout 0 -spend.runs=$(RUNS)
 
 sim-mutations: ## switch one safeguard off after the other; the simulation must notice each
 	go test ./internal/sim -run 'TestMutations$$' -v -timeout 0 -sim.mutations

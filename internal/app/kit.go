@@ -35,7 +35,7 @@ type kit struct {
 func newKit(p *parts) *kit {
 	return &kit{
 		p:       p,
-		limiter: ratelimit.New(store.Limits{Store: p.store}, ratelimit.Options{Now: p.now}),
+		limiter: ratelimit.New(store.Limits{Store: p.store}, ratelimit.Options{Now: p.now, Share: domain.RunOf}),
 		breaker: breaker.New(store.Breakers{Store: p.store}, breaker.Options{Now: p.now}),
 	}
 }

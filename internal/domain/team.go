@@ -18,5 +18,16 @@ func TeamOf(ctx context.Context) string {
 	return team
 }
 
-// Within is [InTeam] for the team that the reference names.
-func (r Ref) Within(ctx context.Context) context.Context { return InTeam(ctx, r.Team) }
+type runKey struct{}
+
+// Within is [InTeam] for the team that the reference names, and tells for which
+// of its runs the work is done.
+func (r Ref) Within(ctx context.Context) context.Context {
+	return context.WithValue(InTeam(ctx, r.Team), runKey{}, r.Run)
+}
+
+// RunOf returns the run for which work is done; "" for none.
+func RunOf(ctx context.Context) string {
+	run, _ := ctx.Value(runKey{}).(string)
+	return run
+}

@@ -16,55 +16,65 @@ func small(t *testing.T, w *practice.World, icp string) string {
 	return must[api.CampaignStarted](t, w, "POST", campaigns, api.CampaignRequest{
 		ICPID: icp, Name: "small", Platforms: []string{"apollo"},
 		SearchCriteria: api.SearchCriteria{LinkedIn: &api.PeopleCriteria{Titles: []string{"Account Executive", "Marketing Manager", "Product Manager", "Software Engineer"}}},
-		Options:        api.CampaignOptions{MaxProspects: 200, AutoConvert: new(false), CapUSD: new(2000.0), MinMatchScore: new(0.01)},
+		Options:        api.CampaignOptions{MaxProspects: 125, AutoConvert: new(false), CapUSD: new(2000.0), MinMatchScore: new(0.01)},
 	}).CampaignID
 }
 
 // lasts is how long the small campaign takes at the providers' published quotas,
-// begun while a big one of so many prospects is well on its way; zero for none.
-func lasts(t *testing.T, beside int) time.Duration {
+// alone or begun while one of twenty times its size is well on its way, and how
+// many calls Hunter, whose quotas bind both, answered meanwhile for each that it
+// answered in the same time just before.
+func lasts(t *testing.T, alone bool) (took time.Duration, calls float64) {
 	t.Helper()
 	w := open(t, practice.Options{Seed: 11, People: 20_000})
-	w.Start()
 	icp := must[domain.ICP](t, w, "POST", "/api/v1/prospecting/icps", sample(t))
 	big := ""
-	if beside > 0 {
+	if !alone {
 		big = must[api.CampaignStarted](t, w, "POST", campaigns, api.CampaignRequest{
-			ICPID: icp.ID, Name: "big", Platforms: []string{"apollo"}, Options: api.CampaignOptions{MaxProspects: beside, AutoConvert: new(false), CapUSD: new(2000.0), MinMatchScore: new(0.01)},
+			ICPID: icp.ID, Name: "big", Platforms: []string{"apollo"}, Options: api.CampaignOptions{MaxProspects: 2500, AutoConvert: new(false), CapUSD: new(2000.0), MinMatchScore: new(0.01)},
 		}).CampaignID
-		time.Sleep(3 * time.Minute)
+		time.Sleep(2 * time.Minute)
 	}
-	began := time.Now()
+	hunter := func() float64 { return float64(w.Sandbox.Requests()["hunter"][200]) }
+	earlier := hunter()
+	time.Sleep(time.Minute)
+	before, began := hunter(), time.Now()
 	id := small(t, w, icp.ID)
 	for {
-		time.Sleep(5 * time.Second)
+		time.Sleep(time.Second)
 		s := must[api.CampaignStatus](t, w, "GET", campaigns+"/"+id, nil)
 		if s.Status == string(domain.RunRunning) {
 			continue
 		}
-		took := time.Since(began)
-		if s.Status != string(domain.RunCompleted) || s.Rows.In < 150 || s.Rows.Duplicate > 40 || s.Progress.Enriched < 100 {
+		took, calls = time.Since(began), (hunter()-before)/(before-earlier)
+		if s.Status != string(domain.RunCompleted) || s.Rows.In != 125 || s.Rows.Duplicate > 25 || s.Progress.Enriched < 100 {
 			t.Errorf("the small campaign: %+v", s)
 		}
-		if big != "" {
-			if b := must[api.CampaignStatus](t, w, "GET", campaigns+"/"+big, nil); b.Status != string(domain.RunRunning) {
-				t.Errorf("the big campaign was over before: %+v", b)
-			}
-		}
-		return took
+		break
 	}
+	if big != "" {
+		if b := must[api.CampaignStatus](t, w, "GET", campaigns+"/"+big, nil); b.Status != string(domain.RunRunning) || b.Rows.In != 2500 {
+			t.Errorf("the big campaign: %+v", b)
+		}
+		must[any](t, w, "PATCH", campaigns+"/"+big, map[string]string{"status": "paused"})
+		time.Sleep(time.Hour) // what is at work comes to its end
+	}
+	return took, calls / took.Minutes()
 }
 
-// A small run beside a big one: the measure is its time with competition over its
-// time alone. Rates are shared by chunk, not by run: it is 5 to 8 today, where equal
-// shares would make it about 2. The test keeps it from becoming starvation.
-func TestASmallRunIsNotStarved(t *testing.T) {
+// A small run beside one of twenty times its size: equal shares make it take
+// about twice as long as alone. What binds is used as much as by one run.
+func TestASmallRunHasItsShare(t *testing.T) {
 	var alone, beside time.Duration
-	synctest.Test(t, func(t *testing.T) { alone = lasts(t, 0) })
-	synctest.Test(t, func(t *testing.T) { beside = lasts(t, 4000) })
+	var calls float64
+	synctest.Test(t, func(t *testing.T) { alone, _ = lasts(t, true) })
+	synctest.Test(t, func(t *testing.T) { beside, calls = lasts(t, false) })
 	slower := float64(beside) / float64(alone)
-	t.Logf("alone %v, beside a big run %v: %.1f times as long", alone, beside, slower)
-	if slower > 12 {
+	t.Logf("alone %v, beside a big run %v: %.2f times as long; Hunter answered %.2f times as many calls as before", alone, beside, slower, calls)
+	if slower > 2.5 {
 		t.Errorf("the small run takes %v alone and %v beside a big one, %.1f times as long", alone, beside, slower)
+	}
+	if calls < 0.95 {
+		t.Errorf("Hunter answered %.2f times as many calls as before: what binds is not used by two as it is by one", calls)
 	}
 }

@@ -27,6 +27,10 @@ const bulkShare = 0.965
 // share that bulk work has taken.
 const lendable = 1100 * time.Millisecond
 
+// longestShare is the longest distance between two slots of a share that is
+// worth keeping apart: a call a day helps nobody.
+const longestShare = time.Hour
+
 // Lanes splits a quota into the lane of bulk work and a share for people, so
 // that both together, each at its most, stay within it: rates add up to its
 // rate, bursts to its burst. The share is a few percent. A rate that is too low
@@ -41,6 +45,9 @@ func (q Quota) Lanes() (bulk, people Quota) {
 	}
 	bulk, people = q, q
 	bulk.Rate, people.Rate = kept, q.Rate-kept
+	if people.Interval() > longestShare {
+		return q, Quota{}
+	}
 	people.Burst = max(1, min(q.Burst/2, people.Rate))
 	bulk.Burst = max(1, q.Burst-people.Burst)
 	return bulk, people

@@ -26,6 +26,17 @@ type Store interface {
 	Push(ctx context.Context, key string, until time.Time) error
 }
 
+// Sharing is a [Store] that keeps, besides the next free time of a key, until
+// when each share of it has booked.
+type Sharing interface {
+	Store
+	// AdvanceShare is Advance for one share: it also refuses, and then returns
+	// until when the share has booked, if that is behind lead. See the function
+	// [AdvanceShare]; in DynamoDB it is the same one conditional update. shares is
+	// how many have booked time behind floor, this one included.
+	AdvanceShare(ctx context.Context, key, share string, lead, floor, horizon time.Time, inc time.Duration) (start time.Time, shares int, ok bool, err error)
+}
+
 // Options tune a [Limiter]. The zero value works.
 type Options struct {
 	MaxWait time.Duration // longest wait inside Wait; zero: 5 s
@@ -34,6 +45,9 @@ type Options struct {
 	Hold     time.Duration
 	MaxBlock int              // most slots of one block; zero: 64
 	Now      func() time.Time // zero: time.Now
+	// Share says whose call it is, of those who share a key in turn: its run. nil
+	// or "": nobody's in particular, and the first to ask is served.
+	Share func(context.Context) string
 }
 
 // Limiter hands out slots. One per process; safe for concurrent use.
@@ -52,6 +66,7 @@ type local struct {
 	turn     chan struct{}
 	block    Block
 	borrowed bool // the last slot was one of the share
+	shares   int  // how many shared the key when it was last booked
 	want     int  // slots to ask for next: doubles while blocks are used up, else falls
 }
 
@@ -68,6 +83,9 @@ func New(store Store, opts Options) *Limiter {
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Share == nil {
+		opts.Share = func(context.Context) string { return "" }
 	}
 	return &Limiter{store: store, opts: opts, keys: map[string]*local{}}
 }
@@ -159,13 +177,13 @@ func (l *Limiter) take(ctx context.Context, key string, q, people Quota) (time.T
 		}
 		k.borrowed = false
 		n := max(1, min(k.want, l.opts.MaxBlock, int(l.opts.Hold/q.Interval())))
-		block, err := l.Reserve(ctx, key, n, q)
+		block, err := l.inTurn(ctx, k, key, n, q)
 		if err != nil {
 			return time.Time{}, err
 		}
 		k.block, k.want = block, 2*n
 	}
-	slot := k.block.Start
+	slot, now := k.block.Start, l.opts.Now()
 	if wait := slot.Sub(now); wait > l.opts.MaxWait {
 		return time.Time{}, notBefore(wait)
 	} else if end, ok := ctx.Deadline(); ok && wait > 0 && slot.After(end) {

@@ -12,11 +12,39 @@ import (
 type memory struct {
 	mu     sync.Mutex
 	next   map[string]time.Time
+	booked map[string]map[string]time.Time // by key and share
 	writes int
 	err    error // if set, every call fails with it
 }
 
-func newMemory() *memory { return &memory{next: map[string]time.Time{}} }
+func newMemory() *memory {
+	return &memory{next: map[string]time.Time{}, booked: map[string]map[string]time.Time{}}
+}
+
+func (m *memory) AdvanceShare(_ context.Context, key, share string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, int, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return time.Time{}, 0, false, m.err
+	}
+	m.writes++
+	if m.booked[key] == nil {
+		m.booked[key] = map[string]time.Time{}
+	}
+	booked := m.booked[key]
+	stored, start, ok := ratelimit.AdvanceShare(m.next[key], booked[share], lead, floor, horizon, inc)
+	m.next[key] = stored
+	if ok {
+		booked[share] = stored
+	}
+	shares := 0
+	for _, until := range booked {
+		if until.After(floor) {
+			shares++
+		}
+	}
+	return start, shares, ok, nil
+}
 
 func (m *memory) Advance(_ context.Context, key string, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
 	m.mu.Lock()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"hash/fnv"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,44 +23,90 @@ type Limits struct{ *Store }
 
 func limitKey(name string) item { return key("LIMIT#"+name, "LIMIT") }
 
+// shareItems is how many attributes of a limiter's item the runs that share it
+// are spread over. Two runs in one attribute count as one.
+const shareItems = 16
+
 // Advance implements ratelimit.Store: at most two conditional updates, and none
 // more to learn when the limiter is free.
 func (l Limits) Advance(ctx context.Context, name string, floor, horizon time.Time, inc time.Duration) (time.Time, bool, error) {
+	start, _, ok, err := l.advance(ctx, name, "", horizon, floor, horizon, inc)
+	return start, ok, err
+}
+
+// AdvanceShare implements ratelimit.Sharing.
+func (l Limits) AdvanceShare(ctx context.Context, name, share string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, int, bool, error) {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(share)) // a hash never fails
+	return l.advance(ctx, name, shareItem(h.Sum32()%shareItems), lead, floor, horizon, inc)
+}
+
+func shareItem(n uint32) string { return "share" + strconv.Itoa(int(n)) }
+
+// shares counts those that have booked time behind floor.
+func shares(limiter item, floor time.Time) (n int) {
+	for i := range uint32(shareItems) {
+		if intOf(limiter, shareItem(i)) > floor.UnixNano() {
+			n++
+		}
+	}
+	return n
+}
+
+// advance books inc in the limiter's time, and notes its end as the share's.
+func (l Limits) advance(ctx context.Context, name, share string, lead, floor, horizon time.Time, inc time.Duration) (time.Time, int, bool, error) {
 	s := l.Store
-	update := func(expression, condition string, values item) (*dynamodb.UpdateItemOutput, error) {
-		values[":inc"], values[":ttl"] = num(int64(inc)), num(s.opts.Now().Add(controlLife).Unix())
+	names := map[string]string{"#free": "free", "#ttl": "ttl"}
+	turn := ""
+	if share != "" {
+		names["#share"], turn = share, " AND (attribute_not_exists(#share) OR #share <= :lead)"
+	}
+	update := func(end, condition string, values item) (*dynamodb.UpdateItemOutput, error) {
+		values[":ttl"] = num(s.opts.Now().Add(controlLife).Unix())
+		expression := "SET #free = " + end + ", #ttl = :ttl"
+		if share != "" {
+			expression += ", #share = " + end
+		}
 		return s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: &s.opts.Control, Key: limitKey(name),
 			UpdateExpression: &expression, ConditionExpression: &condition, ExpressionAttributeValues: values,
-			ExpressionAttributeNames:            map[string]string{"#free": "free", "#ttl": "ttl"},
-			ReturnValues:                        "UPDATED_NEW",
+			ExpressionAttributeNames:            names,
+			ReturnValues:                        "ALL_NEW",
 			ReturnValuesOnConditionCheckFailure: "ALL_OLD",
 		})
 	}
 	const tries = 20
 	for range tries {
-		out, err := update("SET #free = #free + :inc, #ttl = :ttl", "#free BETWEEN :floor AND :horizon",
-			item{":floor": num(floor.UnixNano()), ":horizon": num(horizon.UnixNano())})
+		values := item{":inc": num(int64(inc)), ":floor": num(floor.UnixNano()), ":horizon": num(horizon.UnixNano())}
+		if share != "" {
+			values[":lead"] = num(lead.UnixNano())
+		}
+		out, err := update("#free + :inc", "#free BETWEEN :floor AND :horizon"+turn, values)
 		if err == nil {
-			return time.Unix(0, intOf(out.Attributes, "free")).Add(-inc), true, nil
+			return time.Unix(0, intOf(out.Attributes, "free")).Add(-inc), shares(out.Attributes, floor), true, nil
 		}
 		old, lost := conditionFailed(err)
 		if !lost {
-			return time.Time{}, false, failure("store.advance", err)
+			return time.Time{}, 0, false, failure("store.advance", err)
 		}
-		if free := intOf(old, "free"); len(old) > 0 && free > horizon.UnixNano() {
-			return time.Unix(0, free), false, nil
+		switch free, booked := intOf(old, "free"), intOf(old, share); {
+		case len(old) == 0:
+		case free > horizon.UnixNano():
+			return time.Unix(0, free), shares(old, floor), false, nil
+		case share != "" && booked > lead.UnixNano():
+			return time.Unix(0, booked), shares(old, floor), false, nil
 		}
-		_, err = update("SET #free = :start, #ttl = :ttl", "(attribute_not_exists(#free) OR #free < :floor) AND :inc >= :zero",
-			item{":floor": num(floor.UnixNano()), ":start": num(floor.Add(inc).UnixNano()), ":zero": num(0)})
+		// Nobody has booked anything that is still to come: it is anybody's turn.
+		out, err = update(":start", "attribute_not_exists(#free) OR #free < :floor",
+			item{":floor": num(floor.UnixNano()), ":start": num(floor.Add(inc).UnixNano())})
 		if err == nil {
-			return floor, true, nil
+			return floor, shares(out.Attributes, floor), true, nil
 		}
 		if _, lost := conditionFailed(err); !lost {
-			return time.Time{}, false, failure("store.advance", err)
+			return time.Time{}, 0, false, failure("store.advance", err)
 		}
 	}
-	return time.Time{}, false, fault.Wrap(fault.Unavailable, "store.advance", errors.New("too many workers ask for the same limit at once"))
+	return time.Time{}, 0, false, fault.Wrap(fault.Unavailable, "store.advance", errors.New("too many workers ask for the same limit at once"))
 }
 
 // Push implements ratelimit.Store: nobody calls before until.

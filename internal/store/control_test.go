@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/messageai/sluice/internal/breaker"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/health"
+	"github.com/messageai/sluice/internal/ratelimit"
 	"github.com/messageai/sluice/internal/store"
 )
 
@@ -28,6 +30,58 @@ func TestABreakerOpenedByHandStaysOpen(t *testing.T) {
 		want := breaker.Record{State: breaker.Open, Reason: "maintenance", By: "ops key", At: opened, Version: 1}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("state %v (-want +got):\n%s", err, diff)
+		}
+	})
+}
+
+// The limiter's memory does what the limiter's arithmetic says, whoever asks for
+// whatever run, in one write unless nobody has booked anything.
+func TestRunsShareALimit(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		limits := store.Limits{Store: s}
+		began := time.Now()
+		var next time.Time
+		booked := map[string]time.Time{}
+		r := rand.New(rand.NewPCG(3, 4))
+		refused := map[string]int{}
+		for range 400 {
+			time.Sleep(time.Duration(r.IntN(1500)) * time.Millisecond)
+			run := []string{"r1", "r2", "r3", ""}[r.IntN(4)]
+			now := time.Now()
+			lead, floor, horizon, inc := now.Add(time.Second), now.Add(-time.Second), now.Add(5*time.Second), time.Duration(r.IntN(3000))*time.Millisecond
+			if run == "" {
+				lead = horizon.Add(time.Hour)
+			}
+			stored, start, ok := ratelimit.AdvanceShare(next, booked[run], lead, floor, horizon, inc)
+			shares := 0
+			var got time.Time
+			var taken bool
+			var err error
+			if run == "" {
+				got, taken, err = limits.Advance(t.Context(), "hunter", floor, horizon, inc)
+			} else {
+				got, shares, taken, err = limits.AdvanceShare(t.Context(), "hunter", run, lead, floor, horizon, inc)
+			}
+			if next = stored; ok && run != "" {
+				booked[run] = stored
+			}
+			want := 0
+			for _, until := range booked {
+				if until.After(floor) {
+					want++
+				}
+			}
+			if err != nil || taken != ok || !got.Equal(start) || run != "" && shares != want {
+				t.Fatalf("%s after %v: %v, %v of %d (%v); want %v, %v of %d", run, now.Sub(began), got.Sub(now), taken, shares, err, start.Sub(now), ok, want)
+			}
+			if !ok && start.After(horizon) {
+				refused["too far"]++
+			} else if !ok {
+				refused["not its turn"]++
+			}
+		}
+		if len(refused) != 2 {
+			t.Errorf("refused %v: the test does not meet everything", refused)
 		}
 	})
 }

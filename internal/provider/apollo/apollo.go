@@ -46,20 +46,20 @@ func Definition() provider.Definition {
 		},
 		Quotas: []provider.Quota{
 			{
-				Group: "search", Operations: []string{provider.OpDiscover, provider.OpFindPeople}, Rate: 190, Per: time.Minute, Burst: 10,
-				Note: "200 a minute; 400 to 6,000 an hour by plan and source (docs.apollo.io, 2026-07)",
+				Group: "search", Operations: []string{provider.OpDiscover, provider.OpFindPeople}, Rate: 49_800, Per: 24 * time.Hour, Burst: 150,
+				Note: "50,000 a day, 6,000 an hour and 200 a minute (third-party catalogue, 2026-08); less on some plans",
 			},
 			{
-				Group: "match", Operations: []string{provider.OpEnrichPerson}, Rate: 980, Per: time.Minute, Burst: 20,
+				Group: "match", Operations: []string{provider.OpEnrichPerson}, Rate: 990, Per: time.Minute, Burst: 10,
 				Note: "1,000 a minute on paid plans (docs.apollo.io, 2026-07)",
 			},
 			{
-				Group: "organizations", Operations: []string{provider.OpEnrichCompany}, Rate: 980, Per: time.Minute, Burst: 20,
+				Group: "organizations", Operations: []string{provider.OpEnrichCompany}, Rate: 990, Per: time.Minute, Burst: 10,
 				Note: "1,000 a minute on paid plans (docs.apollo.io, 2026-07)",
 			},
-			// The hour is what binds: 380 and a burst of 15 stay below 400.
-			{Group: "companies", Operations: []string{provider.OpFindCompanies}, Rate: 380, Per: time.Hour, Burst: 15, Note: everythingElse},
-			{Group: "sequences", Operations: []string{provider.OpAddToSequence}, Rate: 380, Per: time.Hour, Burst: 15, Note: everythingElse},
+			// The hour is what binds: 397 and a burst of 3 stay below 400.
+			{Group: "companies", Operations: []string{provider.OpFindCompanies}, Rate: 397, Per: time.Hour, Burst: 3, Note: everythingElse},
+			{Group: "sequences", Operations: []string{provider.OpAddToSequence}, Rate: 397, Per: time.Hour, Burst: 3, Note: everythingElse},
 			{Group: "account", Operations: []string{provider.OpReadAccount}, Rate: 380, Per: time.Hour, Burst: 15, Note: everythingElse},
 		},
 		Prices: prices(defaultCredit),

@@ -52,12 +52,12 @@ func Definition() provider.Definition {
 			},
 		},
 		Quotas: []provider.Quota{
-			{Group: "person", Operations: []string{provider.OpEnrichPerson}, Rate: 590, Per: time.Minute, Burst: 10, Note: note},
+			{Group: "person", Operations: []string{provider.OpEnrichPerson}, Rate: 595, Per: time.Minute, Burst: 5, Note: note},
 			{
 				Group: "company", Operations: []string{provider.OpEnrichCompany, provider.OpReadAccount},
-				Rate: 590, Per: time.Minute, Burst: 10, Note: note,
+				Rate: 595, Per: time.Minute, Burst: 5, Note: note,
 			},
-			{Group: "prospector", Operations: []string{provider.OpFindPeople}, Rate: 590, Per: time.Minute, Burst: 10, Note: note},
+			{Group: "prospector", Operations: []string{provider.OpFindPeople}, Rate: 595, Per: time.Minute, Burst: 5, Note: note},
 		},
 		Prices: prices(defaultLookup),
 		Terms: provider.Terms{

@@ -29,11 +29,11 @@ func Definition() provider.Definition {
 		},
 		Quotas: []provider.Quota{
 			{
-				Group: "search", Operations: []string{provider.OpDiscover}, Rate: 580, Per: time.Minute, Burst: 10,
+				Group: "search", Operations: []string{provider.OpDiscover}, Rate: 595, Per: time.Minute, Burst: 5,
 				Note: "600 a minute and method: unconfirmed, the project's number is in the Cloud console",
 			},
 			{
-				Group: "details", Operations: []string{provider.OpEnrichCompany}, Rate: 580, Per: time.Minute, Burst: 10,
+				Group: "details", Operations: []string{provider.OpEnrichCompany}, Rate: 595, Per: time.Minute, Burst: 5,
 				Note: "600 a minute and method: unconfirmed, the project's number is in the Cloud console",
 			},
 		},

@@ -30,7 +30,7 @@ func Definition() provider.Definition {
 		BaseURL:      "https://api.hubapi.com",
 		Quotas: []provider.Quota{{
 			Group: "api", Operations: []string{opProperties, opRead, opUpsert, opUpdate, opAssociate},
-			Rate: 90, Per: 10 * time.Second, Burst: 10,
+			Rate: 98, Per: 10 * time.Second, Burst: 2,
 			Note: "service key on Free and Starter, usage guidelines 2026; 190 on Professional and above (vendor documentation as read in 2026-11)",
 		}},
 		Prices: money.Table{

@@ -50,11 +50,11 @@ func Definition() provider.Definition {
 		},
 		Quotas: []provider.Quota{
 			{
-				Group: "finder", Operations: []string{provider.OpFindEmail, provider.OpFindPeople}, Rate: 490, Per: time.Minute, Burst: 6,
+				Group: "finder", Operations: []string{provider.OpFindEmail, provider.OpFindPeople}, Rate: 494, Per: time.Minute, Burst: 6,
 				Note: "15 a second and 500 a minute, taken as shared with the domain search (third-party catalogue, 2026-05)",
 			},
 			{
-				Group: "verifier", Operations: []string{provider.OpVerifyEmail}, Rate: 294, Per: time.Minute, Burst: 4,
+				Group: "verifier", Operations: []string{provider.OpVerifyEmail}, Rate: 297, Per: time.Minute, Burst: 4,
 				Note: "10 a second and 300 a minute (third-party catalogue, 2026-05)",
 			},
 			{

@@ -40,7 +40,7 @@ func Definition() provider.Definition {
 				Note: "25 a second for the account, spaced evenly; limits per minute, hour and day depend on the plan (docs.lusha.com/rate-limiting, 2026-11)",
 			},
 			{
-				Group: "account", Operations: []string{provider.OpReadAccount}, Rate: 4, Per: time.Minute, Burst: 1,
+				Group: "account", Operations: []string{provider.OpReadAccount}, Rate: 5, Per: time.Minute, Burst: 1,
 				Note: "5 a minute (docs.lusha.com/rate-limiting, 2026-11)",
 			},
 		},

@@ -46,7 +46,7 @@ func Definition() provider.Definition {
 				Note: "unpublished; our choice, as the check is for addresses that people type",
 			},
 			{
-				Group: "start", Operations: []string{provider.OpVerifyInBulk}, Rate: 41, Per: 24 * time.Hour, Burst: 8,
+				Group: "start", Operations: []string{provider.OpVerifyInBulk}, Rate: 48, Per: 24 * time.Hour, Burst: 3,
 				Note: "50 jobs a day, 10 an hour, 10 at once (third-party catalogue, 2026-08)",
 			},
 			{

@@ -52,7 +52,7 @@ func Definition() provider.Definition {
 		SecretFields: []string{"apiKey"},
 		BaseURL:      "https://api.openai.com/v1",
 		Quotas: []provider.Quota{{
-			Group: "embeddings", Operations: []string{provider.OpEmbed}, Rate: 2950, Per: time.Minute, Burst: 50,
+			Group: "embeddings", Operations: []string{provider.OpEmbed}, Rate: 2980, Per: time.Minute, Burst: 20,
 			Note: "requests a minute of usage tier 1; limits are read from the account page (vendor documentation as read in 2026-11)",
 		}},
 		Prices: prices(models()[defaultModel]),

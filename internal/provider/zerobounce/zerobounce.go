@@ -45,7 +45,7 @@ func Definition() provider.Definition {
 		},
 		Quotas: []provider.Quota{
 			{
-				Group: "validate", Operations: []string{provider.OpVerifyEmail}, Rate: 78_000, Per: 10 * time.Second, Burst: 1_000,
+				Group: "validate", Operations: []string{provider.OpVerifyEmail}, Rate: 79_000, Per: 10 * time.Second, Burst: 800,
 				Note: "80,000 in ten seconds (third-party catalogue, 2026-08)",
 			},
 			{

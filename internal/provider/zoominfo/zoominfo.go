@@ -45,12 +45,12 @@ func Definition() provider.Definition {
 			provider.OpFindIntent:       {Gives: []domain.Field{domain.FieldIntent}, By: company},
 		},
 		Quotas: []provider.Quota{{
-			Group: "all", Rate: 10_700, Per: time.Hour, Burst: 2,
+			Group: "all", Rate: 129_400, Per: 24 * time.Hour, Burst: 4,
 			Operations: []string{
 				provider.OpDiscover, provider.OpFindPeople, provider.OpEnrichPerson, provider.OpEnrichCompany,
 				provider.OpFindTechnologies, provider.OpFindIntent, provider.OpReadAccount,
 			},
-			Note: "5 a second and 10,800 an hour of the Builder package (third-party copy of docs.zoominfo.com, 2026-07)",
+			Note: "5 a second, 10,800 an hour and 129,600 a day of the Builder package (third-party copy of docs.zoominfo.com, 2026-07)",
 		}},
 		Prices: prices(defaultCredit),
 		Terms: provider.Terms{
