@@ -267,6 +267,7 @@ func dataOf(name string, row domain.Row) (data EnrichmentData, known bool) {
 	case domain.EmailInvalid:
 		no := false
 		data.Deliverable = &no
+	default: // nobody could tell
 	}
 	for _, signal := range row.Prospect.Signals {
 		data.Signals, known = append(data.Signals, signal), true

@@ -207,6 +207,7 @@ func (g FailureGroup) advice() string {
 		return "put a valid key with the needed rights into the provider's secret, then retry"
 	case fault.InvalidInput, fault.NotFound:
 		return "correct what the cause names, then retry"
+	default:
+		return "look for the chunk in the logs; retry once the cause is mended"
 	}
-	return "look for the chunk in the logs; retry once the cause is mended"
 }

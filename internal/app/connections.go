@@ -107,8 +107,9 @@ func rejected(d provider.Definition, err error) error {
 		return fault.New(fault.InvalidInput, op, d.DisplayName+" knows this key but does not let it read the account, so it was not stored; check its scopes and the plan")
 	case fault.RateLimited:
 		return &fault.Error{Kind: fault.RateLimited, Op: op, RetryAfter: fault.RetryAfter(err), Err: err, Message: d.DisplayName + " lets nobody ask at the moment, so the key was not stored; try again"}
+	default:
+		return &fault.Error{Kind: fault.Unavailable, Op: op, RetryAfter: fault.RetryAfter(err), Err: err, Message: d.DisplayName + " could not say whether the key is good, so it was not stored; try again"}
 	}
-	return &fault.Error{Kind: fault.Unavailable, Op: op, RetryAfter: fault.RetryAfter(err), Err: err, Message: d.DisplayName + " could not say whether the key is good, so it was not stored; try again"}
 }
 
 // Check implements api.Connections.

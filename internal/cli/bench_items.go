@@ -89,7 +89,7 @@ func kindOf(request []byte) string {
 func (n *items) add(use itemUse, answer []byte) {
 	units := 0.0
 	for _, m := range consumed.FindAllSubmatch(answer, -1) {
-		u, _ := strconv.ParseFloat(string(m[1]), 64) //nolint:errcheck // the pattern admits numbers only
+		u, _ := strconv.ParseFloat(string(m[1]), 64) // the pattern admits numbers only
 		units += u
 	}
 	n.mu.Lock()

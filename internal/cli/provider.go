@@ -23,7 +23,7 @@ import (
 
 // apiKeyVariable holds the API key. There is no flag for it: the arguments of a
 // process are seen by everybody on the machine.
-const apiKeyVariable = "SLUICE_API_KEY"
+const apiKeyVariable = "SLUICE_API_KEY" //nolint:gosec // the name of the variable
 
 // remote is the HTTP API that a command talks to.
 type remote struct {

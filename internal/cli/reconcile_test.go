@@ -94,7 +94,7 @@ func campaignOver(t *testing.T, base string) {
 			t.Fatal(err)
 		}
 		r.Header.Set("Authorization", "Bearer "+practice.Key)
-		resp, err := http.DefaultClient.Do(r)
+		resp, err := (&http.Client{}).Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}

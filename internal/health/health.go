@@ -139,6 +139,7 @@ func (m *Meter) Add(at time.Time, provider string, kind fault.Kind, took time.Du
 		one.Failures = 1
 	case fault.RateLimited:
 		one.Throttled = 1
+	default: // an answer, whatever it says
 	}
 	one.Took[bucket(took)] = 1
 	m.mu.Lock()

@@ -95,7 +95,7 @@ func (s *Store) Forget(ctx context.Context, team, subject, next string) (forgott
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
 			return forgotten, "", nil
 		}
-		if end, ok := ctx.Deadline(); ok && time.Until(end) < forgetMargin {
+		if end, ok := ctx.Deadline(); ok && end.Sub(s.opts.Now()) < forgetMargin {
 			more, err = s.sealCursor(ctx, team, out.LastEvaluatedKey)
 			return forgotten, more, failure("store.forget", err)
 		}

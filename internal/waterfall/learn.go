@@ -82,7 +82,7 @@ func validated(row *domain.Row, call domain.Call) bool {
 // Pseudo-observations: how much a narrower segment has to show before it counts
 // as much as the wider one that contains it.
 const (
-	weight       = 20
+	weight = 20
 	// What a provider brings of which nothing is known yet: to most questions some
 	// answer, which is charged; a value that validates less often, and least often
 	// about those whom others did not know.

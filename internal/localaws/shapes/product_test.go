@@ -193,7 +193,7 @@ func (u *uses) file(name string, file *ast.File) {
 				u.note(u.members, of, name)
 			}
 		case *ast.CompositeLit:
-			element := n.Type
+			var element ast.Expr
 			switch x := n.Type.(type) {
 			case *ast.ArrayType:
 				element = x.Elt

@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 
 	"github.com/messageai/sluice/internal/domain"
-	"github.com/messageai/sluice/internal/money"
 )
 
 // lookups counts how often the cache is asked for each answer.
@@ -77,7 +76,7 @@ func TestWhatIsFreeLeavesNoReservation(t *testing.T) {
 		}
 		w.check(t, rows, w.finish(t, w.database()))
 		if w.asked["people at one.example"] != 1 || w.asked["people at two.example"] != 1 || w.ledger.settled != 2*matchPrice {
-			t.Errorf("asked %v for %s, want each once for %s", w.asked, w.ledger.settled, money.Micro(2*matchPrice))
+			t.Errorf("asked %v for %s, want each once for %s", w.asked, w.ledger.settled, 2*matchPrice)
 		}
 	})
 }

@@ -243,19 +243,18 @@ func (c *chunk) run(ctx context.Context) error {
 			return err
 		}
 		if len(questions) > 0 { // else others have answered, or are about to
-			if free(questions) {
-				err = c.askFree(ctx, made, questions)
-			} else {
-				err = c.buy(ctx, made, questions)
-				made++
+			ask, next := c.buy, made+1
+			if free(questions) { // without a reservation, which is what made counts
+				ask, next = c.askFree, made
 			}
-			if err != nil {
+			if err := ask(ctx, made, questions); err != nil {
 				return err
 			}
+			made = next
 		}
 		if c.skipped != nil {
 			c.plan.GiveUp(c.rows, c.name, string(fault.KindOf(c.skipped)))
-			return nil
+			return nil //nolint:nilerr // the chunk goes on without the provider
 		}
 		if err := c.advance(ctx); err != nil {
 			return err

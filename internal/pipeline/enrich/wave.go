@@ -189,7 +189,8 @@ func (w *wave) judge(r *result, q question, a answer, err error) (answer, bool) 
 			r.wait = max(r.wait, wait)
 			return answer{}, false
 		}
+	default:
+		r.err = err
 	}
-	r.err = err
 	return answer{}, false
 }

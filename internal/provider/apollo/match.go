@@ -62,7 +62,7 @@ func (c *Client) enrichPerson(ctx context.Context, detail wireDetail) (provider.
 
 // detail is the best that Apollo can know the person by.
 func (c *Client) detail(p domain.Prospect) (wireDetail, error) {
-	switch c.definition.Identity(provider.OpEnrichPerson, p) {
+	switch c.definition.Identity(provider.OpEnrichPerson, p) { //nolint:exhaustive // those of the offer
 	case provider.ByID:
 		return wireDetail{ID: c.definition.ID(p)}, nil
 	case provider.ByEmail:

@@ -163,7 +163,7 @@ func identifies(in input) bool {
 
 // identify finds the profile that a question means.
 func (s *Server) identify(in input) (market.Profile, bool) {
-	id := int64(0)
+	var id int64
 	switch {
 	case in.PersonID != nil:
 		id = *in.PersonID

@@ -85,7 +85,7 @@ func Quotas() map[string][]upstream.Window {
 	}
 }
 
-const tokenPath = "/gtm/oauth/v1/token"
+const tokenPath = "/gtm/oauth/v1/token" //nolint:gosec // a path
 
 // Group implements the grouping of [upstream.Server]: all calls with a good token
 // share one limit; others count against none.

@@ -29,11 +29,11 @@ func sized(n int) []byte {
 
 func invokeCases() []parity.Case {
 	return []parity.Case{
-		on("Invoke", "context", func(ctx context.Context, b *bench) error {
+		on("context", func(ctx context.Context, b *bench) error {
 			b.invoke(ctx, "invoke", "Plain", event{Do: "context"})
 			return nil
 		}),
-		on("Invoke", "names-of-a-function", func(ctx context.Context, b *bench) error {
+		on("names-of-a-function", func(ctx context.Context, b *bench) error {
 			for _, name := range []string{
 				"sluice-Plain", "123456789012:function:sluice-Plain", "arn:aws:lambda:us-east-1:123456789012:function:sluice-Plain", "sluice-None",
 			} {
@@ -43,27 +43,27 @@ func invokeCases() []parity.Case {
 			b.raw(ctx, "no such version", &lambda.InvokeInput{FunctionName: aws.String("sluice-Plain"), Qualifier: aws.String("7"), Payload: encode(event{Do: "echo"})})
 			return nil
 		}),
-		on("Invoke", "payload-refused", func(ctx context.Context, b *bench) error {
+		on("payload-refused", func(ctx context.Context, b *bench) error {
 			b.raw(ctx, "no JSON", &lambda.InvokeInput{FunctionName: aws.String("sluice-Plain"), Payload: []byte("{")})
 			b.raw(ctx, "none", &lambda.InvokeInput{FunctionName: aws.String("sluice-Plain")})
 			return nil
 		}),
-		on("Invoke", "dry-run", func(ctx context.Context, b *bench) error {
+		on("dry-run", func(ctx context.Context, b *bench) error {
 			b.raw(ctx, "dry run", &lambda.InvokeInput{FunctionName: aws.String("sluice-Plain"), InvocationType: types.InvocationTypeDryRun, Payload: encode(event{Do: "fail"})})
 			return b.told(ctx, "nothing ran")
 		}),
-		on("Invoke", "synchronous-payload-limit", func(ctx context.Context, b *bench) error {
+		on("synchronous-payload-limit", func(ctx context.Context, b *bench) error {
 			b.raw(ctx, "6 MB", &lambda.InvokeInput{FunctionName: aws.String("sluice-Plain"), Payload: sized(syncLimit)}) // arrives: the code cannot decode a text
 			b.raw(ctx, "a byte more", &lambda.InvokeInput{FunctionName: aws.String("sluice-Plain"), Payload: sized(syncLimit + 1)})
 			return nil
 		}),
-		on("Invoke", "response-limit", func(ctx context.Context, b *bench) error {
+		on("response-limit", func(ctx context.Context, b *bench) error {
 			b.invoke(ctx, "6 MB and 100", "Plain", event{Do: "answer", N: responseLimit - 2})
 			b.invoke(ctx, "a byte more", "Plain", event{Do: "answer", N: responseLimit - 1})
 			b.invoke(ctx, "the sandbox goes on", "Plain", event{Do: "sandbox"})
 			return nil
 		}),
-		on("Invoke", "asynchronous-payload-limit", func(ctx context.Context, b *bench) error {
+		on("asynchronous-payload-limit", func(ctx context.Context, b *bench) error {
 			b.event(ctx, "1 MB", "Plain", sized(asyncLimit))
 			b.event(ctx, "a byte more", "Plain", sized(asyncLimit+1))
 			b.event(ctx, "no JSON", "Plain", []byte("{"))
@@ -75,7 +75,7 @@ func invokeCases() []parity.Case {
 
 func failureCases() []parity.Case {
 	failing := func(name, do string) parity.Case {
-		return on("Invoke", "failure-"+name, func(ctx context.Context, b *bench) error {
+		return on("failure-"+name, func(ctx context.Context, b *bench) error {
 			b.invoke(ctx, "invoke", "Plain", event{Do: do, Text: "no"})
 			b.invoke(ctx, "afterwards", "Plain", event{Do: "sandbox"})
 			return nil
@@ -87,7 +87,7 @@ func failureCases() []parity.Case {
 		failing("with-a-name", "fail named"),
 		failing("wrapped", "fail wrapped"),
 		failing("panic", "panic"),
-		on("Invoke", "time-out-cancels", func(ctx context.Context, b *bench) error {
+		on("time-out-cancels", func(ctx context.Context, b *bench) error {
 			b.invoke(ctx, "in time", "Plain", event{Do: "sleep", N: 2999})
 			b.invoke(ctx, "too slow", "Plain", event{Do: "sleep", N: 60_000})
 			b.Note("took", time.Since(b.began).String())
@@ -100,19 +100,19 @@ func failureCases() []parity.Case {
 
 func sandboxCases() []parity.Case {
 	return []parity.Case{
-		on("Invoke", "sandbox-is-kept", func(ctx context.Context, b *bench) error {
+		on("sandbox-is-kept", func(ctx context.Context, b *bench) error {
 			b.invoke(ctx, "first", "Plain", event{Do: "sandbox", Text: "a"})
 			time.Sleep(time.Minute)
 			b.invoke(ctx, "second", "Plain", event{Do: "sandbox", Text: "b"})
 			b.invoke(ctx, "another function", "Off", event{Do: "sandbox"})
 			return b.told(ctx, "seen")
 		}),
-		on("Invoke", "sandbox-per-concurrent-call", func(ctx context.Context, b *bench) error {
+		on("sandbox-per-concurrent-call", func(ctx context.Context, b *bench) error {
 			b.together(ctx, "five at once", "Plain", 5, event{Do: "sleep", N: 1000})
 			b.together(ctx, "three at once", "Plain", 3, event{Do: "sleep", N: 1000})
 			return b.told(ctx, "five were initialised, and one that tells")
 		}),
-		on("Invoke", "sandbox-is-frozen", func(ctx context.Context, b *bench) error {
+		on("sandbox-is-frozen", func(ctx context.Context, b *bench) error {
 			b.invoke(ctx, "begin", "Plain", event{Do: "background"})
 			time.Sleep(time.Hour)
 			if err := b.told(ctx, "an hour later"); err != nil {
@@ -126,17 +126,17 @@ func sandboxCases() []parity.Case {
 
 func limitCases() []parity.Case {
 	return []parity.Case{
-		on("Invoke", "reserved-concurrency", func(ctx context.Context, b *bench) error {
+		on("reserved-concurrency", func(ctx context.Context, b *bench) error {
 			b.together(ctx, "three at once", "One", 3, event{Do: "sleep", N: 1000})
 			b.together(ctx, "one by one", "One", 1, event{Do: "sleep", N: 1000})
 			return nil
 		}),
-		on("Invoke", "reserved-concurrency-of-zero", func(ctx context.Context, b *bench) error {
+		on("reserved-concurrency-of-zero", func(ctx context.Context, b *bench) error {
 			b.invoke(ctx, "invoke", "Off", event{Do: "echo"})
 			b.event(ctx, "an event is taken", "Off", encode(event{Do: "echo"}))
 			return nil
 		}),
-		on("Invoke", "account-concurrency", func(ctx context.Context, b *bench) error {
+		on("account-concurrency", func(ctx context.Context, b *bench) error {
 			// 1,000 without what two functions have reserved.
 			b.together(ctx, "1,000 at once", "Plain", 1000, event{Do: "sleep", N: 1000})
 			b.together(ctx, "998 at once", "Plain", 998, event{Do: "sleep", N: 1000})
@@ -147,19 +147,19 @@ func limitCases() []parity.Case {
 
 func asyncCases() []parity.Case {
 	return []parity.Case{
-		on("Invoke", "event-is-tried-three-times", func(ctx context.Context, b *bench) error {
+		on("event-is-tried-three-times", func(ctx context.Context, b *bench) error {
 			b.event(ctx, "accepted", "Plain", encode(event{Do: "fail", Text: "no"}))
 			return b.at(ctx, time.Second, 59*time.Second, 61*time.Second, 179*time.Second, 181*time.Second, 12*time.Hour)
 		}),
-		on("Invoke", "event-succeeds-later", func(ctx context.Context, b *bench) error {
+		on("event-succeeds-later", func(ctx context.Context, b *bench) error {
 			b.event(ctx, "accepted", "Plain", encode(event{Do: "fail at first", N: 1}))
 			return b.at(ctx, time.Second, time.Hour)
 		}),
-		on("Invoke", "event-timed-out-is-retried", func(ctx context.Context, b *bench) error {
+		on("event-timed-out-is-retried", func(ctx context.Context, b *bench) error {
 			b.event(ctx, "accepted", "Plain", encode(event{Do: "sleep", N: 60_000}))
 			return b.at(ctx, 10*time.Second, time.Hour)
 		}),
-		on("Invoke", "event-waits-for-concurrency", func(ctx context.Context, b *bench) error {
+		on("event-waits-for-concurrency", func(ctx context.Context, b *bench) error {
 			for range 8 { // one at a time, the others are throttled and tried again
 				b.event(ctx, "accepted", "One", encode(event{Do: "sleep and note", N: 2900}))
 			}

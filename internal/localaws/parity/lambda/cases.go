@@ -39,8 +39,8 @@ type bench struct {
 	began     time.Time
 }
 
-func on(operation, name string, run func(ctx context.Context, b *bench) error) parity.Case {
-	return parity.Case{Service: "lambda", Operation: operation, Name: name, Run: func(ctx context.Context, p *parity.Probe) error {
+func on(name string, run func(ctx context.Context, b *bench) error) parity.Case {
+	return parity.Case{Service: "lambda", Operation: "Invoke", Name: name, Run: func(ctx context.Context, p *parity.Probe) error {
 		return run(ctx, &bench{Probe: p, functions: lambda.NewFromConfig(p.Config), queues: sqs.NewFromConfig(p.Config), began: time.Now()})
 	}}
 }

@@ -11,7 +11,7 @@ import (
 // fed is a case that puts messages into a queue and looks after some times at
 // what the functions saw, and at the end into the dead letters.
 func fed(name, queue string, bodies []string, times ...time.Duration) parity.Case {
-	return on("Invoke", "mapping-"+name, func(ctx context.Context, b *bench) error {
+	return on("mapping-"+name, func(ctx context.Context, b *bench) error {
 		for part := range slices.Chunk(bodies, 10) {
 			if err := b.send(ctx, queue, part...); err != nil {
 				return err
@@ -39,7 +39,7 @@ func mappingCases() []parity.Case {
 		fed("scales", "ManyQueue", slices.Repeat([]string{"hold"}, 400), 10*time.Second, 59*time.Second, 61*time.Second, 119*time.Second, 121*time.Second),
 		// Reserved concurrency alone does not hold pollers back: throttled batches
 		// burn receives until the dead-letter queue.
-		on("Invoke", "mapping-reserved-concurrency-burns-receives", func(ctx context.Context, b *bench) error {
+		on("mapping-reserved-concurrency-burns-receives", func(ctx context.Context, b *bench) error {
 			const messages = 40
 			for range messages / 10 {
 				if err := b.send(ctx, "TightQueue", slices.Repeat([]string{"a second"}, 10)...); err != nil {
@@ -60,7 +60,7 @@ func mappingCases() []parity.Case {
 			b.Note("and no message got lost", len(worked.Seen)+len(dead) == messages)
 			return nil
 		}),
-		on("Invoke", "mapping-recursive-loop", func(ctx context.Context, b *bench) error {
+		on("mapping-recursive-loop", func(ctx context.Context, b *bench) error {
 			if err := b.send(ctx, "LoopQueue", "loop"); err != nil {
 				return err
 			}
