@@ -181,6 +181,7 @@ func (w *wave) judge(r *result, q question, a answer, err error) (answer, bool) 
 	case fault.Unavailable:
 		switch {
 		case wait <= 0:
+			r.err = err
 		case q.op == provider.OpVerifyEmail && wait > rowWait, !w.patient:
 			// A chunk does not wait for one row's mail server; a later run asks again.
 			return failed(kind, a.Cost), true
