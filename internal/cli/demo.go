@@ -116,7 +116,7 @@ func connected(names []string) ([]string, error) {
 // taken over, and for which a chunk waits for a provider that is down: on a
 // laptop it is the same person who waits.
 func workerParameters() map[string]string {
-	return map[string]string{"WorkerTimeout": "15", "WorkerVisibility": "90", "OutagePatience": "2"}
+	return map[string]string{"WorkerTimeout": "15", "WorkerVisibility": "90", "OutagePatience": "5"}
 }
 
 // marketSize is a market in which the search finds enough.

@@ -407,7 +407,7 @@ func (r outageReport) print(w io.Writer) error {
 	for _, name := range slices.Sorted(maps.Keys(r.ByProvider)) {
 		fmt.Fprintf(&b, "%s %s\n", name, signed(r.ByProvider[name]))
 	}
-	b.WriteString("\nPractice mode waits a minute or so for a provider that is down; a deployed stack three quarters of an hour, unless\nthe parameter OutagePatience of template.yaml says otherwise.\n")
+	b.WriteString("\nPractice mode waits about two minutes for a provider that is down; a deployed stack up to three quarters of an hour, unless\nthe parameter OutagePatience of template.yaml says otherwise.\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }

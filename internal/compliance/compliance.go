@@ -65,6 +65,7 @@ func texts(p *domain.Prospect) map[string]*string {
 		"company.phone":        &p.Company.Phone,
 		"company.fundingStage": &p.Company.FundingStage,
 		"company.description":  &p.Company.Description,
+		"company.emailPattern": &p.Company.EmailPattern,
 		"contact.email":        &p.Contact.Email,
 		"contact.phone":        &p.Contact.Phone,
 	}

@@ -44,8 +44,9 @@ const rowWait = time.Minute
 // still working on.
 const patience = 40
 
-// OutagePatience is how often a chunk finds a provider's circuit open before it
-// goes on without, unless the stage says otherwise: about three quarters of an hour.
+// OutagePatience is how often a chunk finds a provider down, or its circuit open,
+// before it goes on without, unless the stage says otherwise: up to three quarters
+// of an hour.
 const OutagePatience = 12
 
 // Lives of answers in the cache.
@@ -131,7 +132,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	}
 	c := &chunk{
 		Stage: s, ref: job.Ref, name: job.Provider, source: source, rows: rows, query: profile.Query, list: list,
-		last: job.Last, patient: job.Hops < patience, shut: job.Shut >= cmp.Or(s.OutagePatience, OutagePatience), plan: waterfall.New(profile.Enrich, s.definitions(), out),
+		last: job.Last, patient: job.Hops < patience, down: job.Failures+job.Shut >= cmp.Or(s.OutagePatience, OutagePatience), plan: waterfall.New(profile.Enrich, s.definitions(), out),
 		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, holders: waterfall.Holders{}, used: waterfall.Record{Provider: job.Provider},
 		known: map[string]json.RawMessage{}, waiting: map[string]bool{}, kept: map[string]answer{}, absent: map[string]bool{}, mail: newMail(),
 	}
@@ -184,7 +185,7 @@ type chunk struct {
 	list    *store.Suppression
 	last    bool // there is no further attempt if the provider stays unavailable
 	patient bool // it may come again for answers that take their time
-	shut    bool // the provider has been down for so long that the chunk goes on without
+	down    bool // the provider has been down for so long that the chunk goes on without
 
 	begun   bool                   // questions may have been asked before this attempt
 	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
@@ -315,7 +316,7 @@ func (c *chunk) buy(ctx context.Context, made int, questions []question) error {
 // giveUp decides whether a wave's failure is the end of the provider for this
 // chunk: what was bought counts, and the rest of the chunk goes on without.
 func (c *chunk) giveUp(w *wave, err error) error {
-	over := c.last && fault.Is(err, fault.Unavailable, fault.Unclear, fault.BadResponse) || c.shut && fault.Is(err, fault.CircuitOpen)
+	over := (c.last || c.down) && fault.Is(err, fault.Unavailable, fault.Unclear, fault.BadResponse) || c.down && fault.Is(err, fault.CircuitOpen)
 	if err == nil || w.ours || !over {
 		return err
 	}
