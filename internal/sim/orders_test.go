@@ -81,14 +81,14 @@ func (w *world) revoke(ctx context.Context, team int, provider string) {
 	}
 }
 
-// unconnected reports whether a campaign may be refused: one of its sources, or
-// whoever could enrich, is without a key.
+// unconnected reports whether a campaign may be refused: somebody whom it names,
+// or whoever could enrich, is without a key.
 func (w *world) unconnected(r *run) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	gone := func(provider string) bool { return w.revoked[order{team: r.Team, provider: provider}] }
 	keys := func(provider string) bool { return !gone(provider) }
-	return slices.ContainsFunc(r.Platforms, gone) || !r.Bare && !slices.ContainsFunc(w.scenario.enrichers(), keys)
+	return slices.ContainsFunc(slices.Concat(r.Platforms, r.From), gone) || !r.Bare && !slices.ContainsFunc(w.scenario.enrichers(), keys)
 }
 
 // shut opens the circuit of a provider by hand, for a while.

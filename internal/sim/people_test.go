@@ -45,8 +45,8 @@ func (w *world) start(ctx context.Context, r *run) {
 		ICPID: icp.ID, Name: fmt.Sprint("campaign ", r.number), Platforms: r.Platforms,
 		Options: api.CampaignOptions{MaxProspects: r.Max, AutoConvert: &automatic, AutoEnrich: &enrich},
 	}
-	if len(r.Fields) > 0 {
-		request.Options.Enrich = &api.EnrichRequest{Fields: r.Fields}
+	if len(r.Fields)+len(r.From) > 0 {
+		request.Options.Enrich = &api.EnrichRequest{Fields: r.Fields, Providers: r.From}
 	}
 	if len(r.Caps) > 0 {
 		request.Options.CapUSD, r.raised = &r.Caps[0], 1
