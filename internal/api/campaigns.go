@@ -139,7 +139,7 @@ func (s *server) registerCampaigns(a huma.API) {
 	huma.Register(a, huma.Operation{
 		OperationID: "plan-campaign", Method: http.MethodPost, Path: base + "/campaigns/plan", Summary: "Say what a campaign would cost, without starting it",
 	}, func(ctx context.Context, in *input) (*priceOutput, error) {
-		c, _, err := s.campaignOf(ctx, in.Body)
+		c, err := s.campaignOf(ctx, in.Body)
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}
@@ -196,7 +196,7 @@ type CampaignSummary struct {
 
 // campaignOf turns a request into a campaign of the caller's team, and refuses
 // one that could not run.
-func (s *server) campaignOf(ctx context.Context, in CampaignRequest) (domain.Campaign, []string, error) {
+func (s *server) campaignOf(ctx context.Context, in CampaignRequest) (domain.Campaign, error) {
 	or := func(v *bool) bool { return v == nil || *v }
 	thresholds := domain.DefaultThresholds()
 	if in.Options.MinMatchScore != nil {
@@ -212,40 +212,44 @@ func (s *server) campaignOf(ctx context.Context, in CampaignRequest) (domain.Cam
 			MaxProspects: in.Options.MaxProspects, AutoEnrich: or(in.Options.AutoEnrich), AutoConvert: or(in.Options.AutoConvert), Thresholds: thresholds,
 		},
 	}
-	var warnings []string
 	if p := in.SearchCriteria.LinkedIn; p != nil {
 		c.Criteria = domain.Criteria{Titles: p.Titles, Sizes: p.CompanySize, Industries: p.Industries}
 		if p.Location != "" {
 			c.Criteria.Locations = []string{p.Location}
 		}
 	}
-	if in.SearchCriteria.Facebook != nil {
-		warnings = append(warnings, "searchCriteria.facebook is not used: none of the campaign's platforms can search by it")
-	}
 	enrich, err := enrichOf(in.Options.Enrich)
 	if err != nil {
-		return c, nil, err
+		return c, err
 	}
 	c.Options.Enrich = enrich
 	price, err := s.priceOf(ctx, c)
 	if err != nil {
-		return c, nil, err
+		return c, err
 	}
 	c.Options.Cap = price.worst
 	if in.Options.CapUSD != nil {
 		limit, err := capOf(*in.Options.CapUSD)
 		if err != nil {
-			return c, nil, err
+			return c, err
 		}
 		c.Options.Cap = limit
 	}
 	if err := c.Validate(); err != nil {
-		return c, nil, err
+		return c, err
 	}
 	if _, err := s.Campaigns.ICP(ctx, c.Team, c.ICPID); err != nil {
-		return c, nil, err
+		return c, err
 	}
-	return c, warnings, s.connected(ctx, c)
+	return c, s.connected(ctx, c)
+}
+
+// warnings say what of a request is not used.
+func (in CampaignRequest) warnings() []string {
+	if in.SearchCriteria.Facebook == nil {
+		return nil
+	}
+	return []string{"searchCriteria.facebook is not used: none of the campaign's platforms can search by it"}
 }
 
 // searchesAtMost is how many searches of a place source one shard makes; the
@@ -311,17 +315,24 @@ func quote(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
+// startCampaign checks a campaign, writes it and starts its run. A repetition of a
+// request that was cut off in between finishes what is written, whatever has
+// changed since: a key that was revoked must not hide a run that has started.
 func (s *server) startCampaign(ctx context.Context, in CampaignRequest, newID func() string) (CampaignStarted, error) {
-	c, warnings, err := s.campaignOf(ctx, in)
+	id, runID := newID(), newID()
+	c, err := s.Campaigns.Campaign(ctx, teamOf(ctx), id)
+	if fault.Is(err, fault.NotFound) {
+		if c, err = s.campaignOf(ctx, in); err != nil {
+			return CampaignStarted{}, err
+		}
+		c.ID, c.RunID = id, runID
+		err = s.Campaigns.PutCampaign(ctx, c)
+	}
 	if err != nil {
 		return CampaignStarted{}, err
 	}
 	price, err := s.priceOf(ctx, c)
 	if err != nil {
-		return CampaignStarted{}, err
-	}
-	c.ID, c.RunID = newID(), newID()
-	if err := s.Campaigns.PutCampaign(ctx, c); err != nil {
 		return CampaignStarted{}, err
 	}
 	ref := domain.Ref{Team: c.Team, Campaign: c.ID, Run: c.RunID}
@@ -334,7 +345,7 @@ func (s *server) startCampaign(ctx context.Context, in CampaignRequest, newID fu
 	}
 	return CampaignStarted{
 		CampaignID: c.ID, RunID: c.RunID, Status: string(domain.RunRunning), EstimatedCompletion: s.estimate(c, run.StartedAt, c.Options.MaxProspects),
-		Price: price, Warnings: warnings,
+		Price: price, Warnings: in.warnings(),
 	}, nil
 }
 

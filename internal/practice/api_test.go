@@ -1,9 +1,11 @@
 package practice_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/messageai/sluice/internal/api"
 	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/localaws"
 	"github.com/messageai/sluice/internal/practice"
 	"github.com/messageai/sluice/internal/store"
 )
@@ -193,7 +196,7 @@ func TestAPersonConvertsAProspect(t *testing.T) {
 	})
 }
 
-func TestAnIdempotencyKeyStartsOneCampaign(t *testing.T) {
+func TestAPlanStartsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, practice.Options{Seed: 7, Generous: true})
 		price := must[api.Price](t, w, "POST", campaigns+"/plan", api.CampaignRequest{
@@ -208,6 +211,51 @@ func TestAnIdempotencyKeyStartsOneCampaign(t *testing.T) {
 		}](t, w, "GET", campaigns, nil)
 		if len(list.Campaigns) != 0 {
 			t.Errorf("planning made %d campaigns", len(list.Campaigns))
+		}
+	})
+}
+
+// cut ends the API's process right after it has started an execution, once.
+type cut struct{ done atomic.Bool }
+
+// BeforeCall implements localaws.Faults.
+func (c *cut) BeforeCall(_ context.Context, service, operation, caller string) (f localaws.Fault) {
+	if service == "states" && operation == "StartExecution" && strings.HasSuffix(caller, "-api") && c.done.CompareAndSwap(false, true) {
+		f.Mishap = localaws.KillAfter
+	}
+	return f
+}
+
+// A run that was started is told to whoever repeats the request, also if it could
+// not be started any more.
+func TestAnIdempotencyKeyFindsTheRunThatWasStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, practice.Options{Seed: 7, Generous: true, Faults: &cut{}})
+		request, err := json.Marshal(api.CampaignRequest{
+			ICPID: must[domain.ICP](t, w, "POST", "/api/v1/prospecting/icps", sample(t)).ID, Name: "x", Platforms: []string{"apollo"},
+			Options: api.CampaignOptions{MaxProspects: 20},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code, body := callWithKey(t, w, campaigns, string(request), "one"); code != http.StatusInternalServerError {
+			t.Fatalf("the request that is cut off = %d %s", code, body)
+		}
+		if code, body := call(t, w, "DELETE", "/api/v1/providers/apollo/key", practice.Key, nil); code != http.StatusNoContent {
+			t.Fatalf("revoke = %d %s", code, body)
+		}
+		time.Sleep(2 * time.Minute) // whoever was at it is dead
+		code, body := callWithKey(t, w, campaigns, string(request), "one")
+		var started api.CampaignStarted
+		if err := json.Unmarshal(body, &started); err != nil || code != http.StatusCreated {
+			t.Fatalf("repeated = %d %s", code, body)
+		}
+		list := must[api.CampaignList](t, w, "GET", campaigns, nil)
+		if len(list.Campaigns) != 1 || list.Campaigns[0].CampaignID != started.CampaignID {
+			t.Errorf("campaigns = %+v, want %s alone", list.Campaigns, started.CampaignID)
+		}
+		if code, body := callWithKey(t, w, campaigns, string(request), "another"); code != http.StatusUnprocessableEntity {
+			t.Errorf("another request = %d %s, want to be told that apollo has no key", code, body)
 		}
 	})
 }

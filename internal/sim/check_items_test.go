@@ -56,7 +56,7 @@ var kinds = sync.OnceValue(func() (all []compiled) {
 		{table: "ledger", pk: "RUN#{run}#RESV", sk: "{id}/{provider}/{n}", holds: "provider:S month:S max:N open?:N presumed?:N actual?:N questions?:questions prepaid?:questions"},
 		{table: "ledger", pk: "BUDGET#{team}#{month}", sk: "SPEND", holds: "cap:N room:N settled:N p_*:N n_*:N alert*:S"},
 
-		{table: "control", pk: "LIMIT#{account}", sk: "LIMIT", holds: "free:N", life: 2 * hoursOfDay}, // the pause that a provider asks for, and a day
+		{table: "control", pk: "LIMIT#{account}", sk: "LIMIT", holds: "free:N share*:N", life: 2 * hoursOfDay}, // the pause that a provider asks for, and a day
 		{table: "control", pk: "BREAKER#{account}", sk: "BREAKER", holds: "doc:S version:N", life: hoursOfDay, keeps: true},
 		{table: "control", pk: "HEALTH#{provider}", sk: "{n}", holds: "calls:N failures:N throttled:N t*:N", life: 26 * time.Hour},
 		{table: "control", pk: "TOKEN#{team}#{provider}/{hash}", sk: "TOKEN", holds: "token:sealed at its partition version:N", life: hoursOfDay},

@@ -178,9 +178,3 @@ func (d *director) ill(providers ...string) bool {
 		return strings.HasPrefix(p.Do, doIll) && slices.Contains(providers, p.In)
 	})
 }
-
-// cut reports whether workers were cut off in the middle by something that
-// concerns all of them.
-func (d *director) cut() bool {
-	return slices.ContainsFunc(d.fired(), func(e event) bool { return e.Do == doStop || e.Do == doRestart })
-}

@@ -218,7 +218,7 @@ func mutations() []*mutation {
 			name: "lead claim", hole: "a person becomes a lead as often as found",
 			breaks: []promise{thatLeadsAreOne},
 			call:   without("PutItem", "", `"LEAD#`, "attribute_not_exists(pk)"),
-			needs:  sameTeam,
+			needs:  with(func(c campaign) bool { return len(c.From) > 0 }),
 		},
 		{
 			name: "lease", hole: "two workers may do one step",

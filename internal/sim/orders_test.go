@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -60,6 +61,9 @@ func (w *world) rotate(ctx context.Context, team int, provider string) {
 // revoke takes a team's key at a provider out of use, and for that team the
 // deployment's.
 func (w *world) revoke(ctx context.Context, team int, provider string) {
+	w.mu.Lock()
+	w.revoked[order{team: team, provider: provider}] = true
+	w.mu.Unlock()
 	code, answer := w.call(ctx, team, "DELETE", "/api/v1/providers/"+provider+"/key", "", nil)
 	if code >= http.StatusBadRequest {
 		if !w.troubled() {
@@ -75,6 +79,16 @@ func (w *world) revoke(ctx context.Context, team int, provider string) {
 			w.orders[o] = held{since: time.Now(), off: true}
 		}
 	}
+}
+
+// unconnected reports whether a campaign may be refused: somebody whom it names,
+// or whoever could enrich, is without a key.
+func (w *world) unconnected(r *run) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	gone := func(provider string) bool { return w.revoked[order{team: r.Team, provider: provider}] }
+	keys := func(provider string) bool { return !gone(provider) }
+	return slices.ContainsFunc(slices.Concat(r.Platforms, r.From), gone) || !r.Bare && !slices.ContainsFunc(w.scenario.enrichers(), keys)
 }
 
 // shut opens the circuit of a provider by hand, for a while.

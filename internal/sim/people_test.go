@@ -45,8 +45,8 @@ func (w *world) start(ctx context.Context, r *run) {
 		ICPID: icp.ID, Name: fmt.Sprint("campaign ", r.number), Platforms: r.Platforms,
 		Options: api.CampaignOptions{MaxProspects: r.Max, AutoConvert: &automatic, AutoEnrich: &enrich},
 	}
-	if len(r.Fields) > 0 {
-		request.Options.Enrich = &api.EnrichRequest{Fields: r.Fields}
+	if len(r.Fields)+len(r.From) > 0 {
+		request.Options.Enrich = &api.EnrichRequest{Fields: r.Fields, Providers: r.From}
 	}
 	if len(r.Caps) > 0 {
 		request.Options.CapUSD, r.raised = &r.Caps[0], 1
@@ -63,8 +63,8 @@ func (w *world) start(ctx context.Context, r *run) {
 				time.Sleep(time.Minute) // the first request is at work yet, or was cut off
 				code, answer = w.call(ctx, r.Team, "POST", campaigns, key, request)
 			}
-			if code == http.StatusUnprocessableEntity && has(doRevoke)(w.scenario) {
-				return // a source whose key the team has taken out of use cannot be asked
+			if code == http.StatusUnprocessableEntity && w.unconnected(r) {
+				return // and nothing may have been started: its execution would be one too many
 			}
 			var started api.CampaignStarted
 			if err := json.Unmarshal(answer, &started); err != nil || code >= http.StatusBadRequest {
@@ -199,10 +199,11 @@ func (w *world) pause(ctx context.Context, r *run, d time.Duration) {
 	if d > settles {
 		time.Sleep(settles)
 		before, process := w.asked()
-		ok, was := w.isPaused(ctx, r), w.lastOf(r)
+		ok, was, since := w.isPaused(ctx, r), w.lastOf(r), w.pausedSince(r)
 		time.Sleep(d - settles)
-		// Another campaign may ask meanwhile; a process counts from zero.
-		if after, still := w.asked(); ok && w.isPaused(ctx, r) && len(w.runs) == 1 && still == process && !has(doRotate)(w.scenario) { // a new key is tried
+		// Somebody may have raised the cap in between; another campaign may ask
+		// meanwhile; a process counts from zero.
+		if after, still := w.asked(); ok && w.isPaused(ctx, r) && since.Equal(w.pausedSince(r)) && len(w.runs) == 1 && still == process && !has(doRotate)(w.scenario) { // a new key is tried
 			if after != before || was.Spend.SettledMicroUSD != w.lastOf(r).Spend.SettledMicroUSD {
 				w.fail(thatPausesHold, "campaign %d was paused, yet providers were asked %d times", r.number, after-before)
 			}
@@ -257,6 +258,13 @@ func (w *world) resumed(r *run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.paused, r.ref.Run)
+}
+
+// pausedSince is when a person paused a run that nobody has resumed since.
+func (w *world) pausedSince(r *run) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.paused[r.ref.Run]
 }
 
 func (w *world) anyPaused() bool {

@@ -36,6 +36,7 @@ type campaign struct {
 	Hold      bool      `json:"hold,omitempty"`   // no automatic conversion; Manual prospects are converted by hand, each twice
 	Bare      bool      `json:"bare,omitempty"`   // no enrichment
 	Fields    []string  `json:"fields,omitempty"` // that are bought; none: a person and an address
+	From      []string  `json:"from,omitempty"`   // who are asked; none: whoever is connected
 	Retry     int       `json:"retry,omitempty"`  // times that what failed is run again, if anything did
 	After     int       `json:"after,omitempty"`  // number, from 1, of the campaign whose end it awaits
 	Again     int       `json:"again,omitempty"`  // times that the request is repeated with the same Idempotency-Key
@@ -148,6 +149,7 @@ func (s scenario) String() string {
 			{len(c.Caps) > 0, fmt.Sprintf("caps %v dollars", c.Caps)},
 			{c.Bare, "no enrichment"},
 			{len(c.Fields) > 0, "wants " + strings.Join(c.Fields, ", ")},
+			{len(c.From) > 0, "asks only " + strings.Join(c.From, ", ")},
 			{c.Retry > 0, fmt.Sprintf("what failed is run again, %d times", c.Retry)},
 			{c.Hold, fmt.Sprintf("%d converted by hand", c.Manual)},
 			{c.After > 0, fmt.Sprintf("after campaign %d", c.After)},

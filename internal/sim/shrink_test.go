@@ -114,6 +114,7 @@ func simpler() []func(*scenario) {
 		func(c *campaign) { c.Bare = false; c.Caps = nil },
 		func(c *campaign) { c.Again = 0 },
 		func(c *campaign) { c.Fields = nil },
+		func(c *campaign) { c.From = nil },
 		func(c *campaign) { c.Retry = 0 },
 		func(c *campaign) { c.After = 0 },
 		func(c *campaign) { c.Team = 0 },

@@ -59,6 +59,7 @@ type world struct {
 	paused  map[string]time.Time // runs that people have paused, since when
 	keys    map[string]lock      // by team; what a mutation has seen of them
 	orders  map[order]held       // what people said of keys and providers
+	revoked map[order]bool       // keys that somebody has begun to revoke, for all of a team at a provider
 	plain   map[string]string    // sealed values, by what a mutation stored instead
 }
 
@@ -118,7 +119,7 @@ func play(t *testing.T, s scenario, m *mutation) (out outcome) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			scenario: s, mutation: m, director: newDirector(s.Events), folder: folder, known: map[string]map[string]string{},
-			actors: make(chan struct{}, 16), restarts: make(chan struct{}, 1), paused: map[string]time.Time{}, keys: map[string]lock{}, plain: map[string]string{}, orders: map[order]held{},
+			actors: make(chan struct{}, 16), restarts: make(chan struct{}, 1), paused: map[string]time.Time{}, keys: map[string]lock{}, plain: map[string]string{}, orders: map[order]held{}, revoked: map[order]bool{},
 		}
 		w.play(t.Context())
 		out = outcome{broken: w.broken, fired: w.director.fired(), took: time.Since(w.began)}
@@ -299,13 +300,19 @@ func (w *world) suppress(ctx context.Context, team int, value string) error {
 var teams = [2]struct{ name, key string }{{"team-q7amber", "sk_q7amber"}, {"team-q8birch", "sk_q8birch"}}
 
 // call makes a request to the API; a person repeats what failed for no fault of
-// theirs.
+// theirs: ten times, and once more for each mishap that was drawn for the API.
 func (w *world) call(ctx context.Context, team int, method, path, idempotency string, body any) (code int, answer []byte) {
-	for attempt := range 10 {
+	patience := 10
+	for _, e := range w.scenario.Events {
+		if e.In == "api" {
+			patience += e.times()
+		}
+	}
+	for attempt := range patience {
 		if code, answer = w.request(ctx, team, method, path, idempotency, body); code < http.StatusInternalServerError || !w.troubled() {
 			break
 		}
-		time.Sleep(min(time.Second<<(2*attempt), time.Minute))
+		time.Sleep(min(time.Second<<(2*min(attempt, 3)), time.Minute))
 	}
 	return code, answer
 }

@@ -54,14 +54,14 @@ func (s *Stage) release(ctx context.Context, in Input, rows []domain.Row, titles
 	return nil
 }
 
-// found are the questions by which a provider may have found people for rows
-// that have none.
+// found are the questions by which a provider may have found people for rows,
+// also for those that have somebody now: whom the next provider found.
 func found(d provider.Definition, rows []domain.Row, titles []string) (questions []string) {
 	if _, finds := d.Offers[provider.OpFindPeople]; !finds {
 		return nil
 	}
 	for _, row := range rows {
-		if row.Prospect.HasPerson() || d.Identity(provider.OpFindPeople, row.Prospect) == "" {
+		if d.Identity(provider.OpFindPeople, row.Prospect) == "" {
 			continue
 		}
 		q := budget.Question(d.Name, provider.OpFindPeople, waterfall.Identity(d, provider.OpFindPeople, row.Prospect, titles)...)

@@ -376,8 +376,6 @@ func TestSkippedEnrichersAreTheReasonForWhatIsMissing(t *testing.T) {
 	}
 }
 
-// A company without anybody to contact, and a person of whom nothing is known,
-// wait for a look, with the reason.
 // Whoever was found at a company before the provider was given up, and is in no
 // row, is free for others to find. Who is in a row stays claimed.
 func TestPeopleWhomNoRowHasAreGivenBack(t *testing.T) {
@@ -388,7 +386,9 @@ func TestPeopleWhomNoRowHasAreGivenBack(t *testing.T) {
 		p := domain.Prospect{ID: fmt.Sprint("p_", n), Source: "googleplaces", ProfileID: fmt.Sprint("g", n), Refs: refs, Company: domain.Company{Domain: fmt.Sprintf("c%d.example", n)}}
 		return domain.Row{State: domain.InWork, Prospect: p}
 	}
-	w := newWorld(t, company(1, nil), company(1, nil), company(2, nil), company(3, map[string]string{"apollo": "held"}))
+	other := company(4, map[string]string{"hunter": "other"}) // whom the next provider found
+	other.Prospect.Person = domain.Person{FirstName: "Ann", LastName: "Lee"}
+	w := newWorld(t, company(1, nil), company(1, nil), company(2, nil), company(3, map[string]string{"apollo": "held"}), other)
 	w.profile.Query.Titles = []string{"CTO", "CEO"}
 	question := func(n int) string {
 		return budget.Question("apollo", provider.OpFindPeople, waterfall.Identity(finder, provider.OpFindPeople, company(n, nil).Prospect, w.profile.Query.Titles)...)
@@ -397,6 +397,7 @@ func TestPeopleWhomNoRowHasAreGivenBack(t *testing.T) {
 		question(1): json.RawMessage(`{"found":true,"prospect":{"source":"apollo","profileId":"lost"}}`),
 		question(2): json.RawMessage(`{}`),
 		question(3): json.RawMessage(`{"found":true,"prospect":{"source":"apollo","profileId":"held"}}`),
+		question(4): json.RawMessage(`{"found":true,"prospect":{"source":"apollo","profileId":"replaced"}}`),
 	}
 	s := w.stage()
 	s.Enrichers = map[string]provider.Definition{"apollo": finder, "hunter": {Name: "hunter"}}
@@ -406,7 +407,7 @@ func TestPeopleWhomNoRowHasAreGivenBack(t *testing.T) {
 		want []string
 	}{
 		{want: nil},
-		{also: []task.Skip{{Provider: "apollo", Error: "Internal"}}, want: []string{domain.ProspectID("acme", "apollo", "lost")}},
+		{also: []task.Skip{{Provider: "apollo", Error: "Internal"}}, want: []string{domain.ProspectID("acme", "apollo", "lost"), domain.ProspectID("acme", "apollo", "replaced")}},
 	} {
 		in.Skipped = append(in.Skipped, c.also...)
 		if _, err := s.Run(t.Context(), in); err != nil {
@@ -422,6 +423,8 @@ func TestPeopleWhomNoRowHasAreGivenBack(t *testing.T) {
 	}
 }
 
+// A company without anybody to contact, and a person of whom nothing is known,
+// wait for a look, with the reason.
 func TestWhatIsUnknownNeitherQualifiesNorRejects(t *testing.T) {
 	t.Parallel()
 	firm, stranger := perfect("p_0"), domain.Row{State: domain.InWork, Prospect: domain.Prospect{ID: "p_1", Person: domain.Person{FirstName: "Ann", LastName: "Lee"}}}
