@@ -3,6 +3,7 @@ package practice_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -22,6 +23,8 @@ import (
 	"github.com/messageai/sluice/internal/localaws/sqs"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/practice"
+	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/provider/zoominfo"
 	"github.com/messageai/sluice/internal/sandbox/upstream"
 )
 
@@ -50,9 +53,14 @@ type cashier struct {
 	// runs that asked them. Where two runs asked the same, the provider charged whose
 	// question came first, and the run settles it whose answer is kept first:
 	// together they have set aside and settle what is charged.
-	asked   map[string]*asked
-	swapped int             // paid calls of runs that had enough set aside only without what another settles
-	doubt   map[string]bool // runs that cannot know what some call cost
+	asked map[string]*asked
+	// gifts are what records of ZoomInfo would have cost that an account has bought
+	// before, by run. It does not charge for them and does not say so, and a company
+	// may be asked for once by name and once by domain: the product books them.
+	gifts   map[string]money.Micro
+	sold    map[string][]string // questions by the record that answered them
+	swapped int                 // paid calls of runs that had enough set aside only without what another settles
+	doubt   map[string]bool     // runs that cannot know what some call cost
 	mishaps map[string]int
 	inside  map[*hosting.Invocation]int
 	most    int // workers at a provider at once
@@ -112,6 +120,39 @@ func (d *cashier) note(r *http.Request, run, name string, cost money.Micro) {
 	}
 }
 
+// gift is what ZoomInfo gives free in an answer: records that were bought before,
+// by another question. A question that is asked twice is none.
+func (d *cashier) gift(r *http.Request, resp *http.Response) (sum money.Micro) {
+	op := map[string]string{"/gtm/data/v1/contacts/enrich": provider.OpEnrichPerson, "/gtm/data/v1/companies/enrich": provider.OpEnrichCompany}[r.URL.Path]
+	if op == "" || resp == nil || resp.StatusCode != http.StatusOK {
+		return 0
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close() // it was read
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failed{err}))
+	var answer struct {
+		Data []struct {
+			ID   string
+			Meta struct{ Input json.RawMessage }
+		}
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return 0 // nobody can know what it cost
+	}
+	for _, got := range answer.Data {
+		record, question := op+" "+got.ID, string(got.Meta.Input)
+		switch questions := d.sold[record]; {
+		case got.ID == "0", slices.Contains(questions, question):
+		case questions != nil:
+			sum += zoominfo.Definition().Prices.Operations[op].For(1)
+			fallthrough
+		default:
+			d.sold[record] = append(questions, question)
+		}
+	}
+	return sum
+}
+
 // stand returns the cashier as a network.
 func (d *cashier) stand(next http.RoundTripper) http.RoundTripper {
 	return through(func(r *http.Request) (*http.Response, error) {
@@ -144,6 +185,7 @@ func (d *cashier) ask(r *http.Request, next http.RoundTripper) (*http.Response, 
 		}
 	}
 	d.note(r, run, name, cost)
+	d.gifts[run] += d.gift(r, resp)
 	if cost > 0 {
 		if d.charged[run] == nil {
 			d.charged[run] = map[string]money.Micro{}
@@ -260,9 +302,9 @@ func (d *chaos) disturb(string) (out sqs.Disturbance) {
 
 // tally is what came of some runs.
 type tally struct {
-	runs, exact, capped, doubtful, paid, early, swapped, most int
-	settled, charged, open, over, excess                      money.Micro
-	mishaps                                                   map[string]int
+	runs, exact, capped, doubtful, paid, early, swapped, most, known int
+	settled, charged, open, over, excess, gifts                      money.Micro
+	mishaps                                                          map[string]int
 }
 
 // spendTogether runs twenty campaigns of one team at once, with tight caps, on
@@ -273,7 +315,7 @@ func spendTogether(t *testing.T, seed uint64, out *tally) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		c := &chaos{exact: seed%2 == 0}
 		c.door = &cashier{
-			t: t, rand: rand.New(rand.NewPCG(seed, 8)), charged: map[string]map[string]money.Micro{}, live: map[string]bool{}, asked: map[string]*asked{}, doubt: map[string]bool{},
+			t: t, rand: rand.New(rand.NewPCG(seed, 8)), charged: map[string]map[string]money.Micro{}, live: map[string]bool{}, asked: map[string]*asked{}, gifts: map[string]money.Micro{}, sold: map[string][]string{}, doubt: map[string]bool{},
 			mishaps: out.mishaps, inside: map[*hosting.Invocation]int{},
 		}
 		ill, credits := map[string]upstream.Faults{}, map[string]int{}
@@ -349,7 +391,7 @@ func spendTogether(t *testing.T, seed uint64, out *tally) {
 // close compares the books with the bills.
 func (d *cashier) close(t *testing.T, seed uint64, ids map[string]int, out *tally) {
 	t.Helper()
-	var settled, aside, caps money.Micro
+	var settled, aside, caps, gifts money.Micro
 	doubtful := false
 	for id := range ids {
 		s := must[api.CampaignStatus](t, d.world, "GET", campaigns+"/"+id, nil)
@@ -369,6 +411,8 @@ func (d *cashier) close(t *testing.T, seed uint64, ids map[string]int, out *tall
 		}
 		out.open += open
 		own, others := d.shared(s.RunID)
+		others["zoominfo"] += d.gifts[s.RunID]
+		gifts += d.gifts[s.RunID]
 		if most := max(d.without(s.RunID), books.Settled); most > books.Cap {
 			out.over += most - books.Cap
 			t.Errorf("seed %d, run %s: %s charged, %s settled under a cap of %s", seed, s.RunID, charged, books.Settled, books.Cap)
@@ -392,9 +436,16 @@ func (d *cashier) close(t *testing.T, seed uint64, ids map[string]int, out *tall
 		out.over += bills - caps
 		t.Errorf("seed %d: the bills are %s, the caps %s", seed, bills, caps)
 	}
-	excess := max(0, settled-bills)
-	if settled+aside < bills || settled > bills && !doubtful {
+	excess := max(0, settled-bills-gifts)
+	if settled+aside < bills || settled > bills+gifts && !doubtful {
 		t.Errorf("seed %d: the bills are %s, %s settled", seed, bills, settled)
+	}
+	if !doubtful && aside == 0 {
+		out.known++
+		out.gifts += gifts
+		if settled != bills+gifts {
+			t.Errorf("seed %d, where every answer is known: the bills are %s, and %s for records that were bought before, %s settled", seed, bills, gifts, settled)
+		}
 	}
 	out.swapped += d.swapped
 	out.settled, out.charged, out.excess = out.settled+settled, out.charged+bills, out.excess+excess
@@ -412,8 +463,8 @@ func TestNothingIsSpentThatWasNotReserved(t *testing.T) {
 	for seed := range uint64((*spendRuns + runsAtOnce - 1) / runsAtOnce) {
 		t.Run(fmt.Sprint("seed ", *spendFirst+seed), func(t *testing.T) { spendTogether(t, *spendFirst+seed, &out) })
 	}
-	t.Logf("%d runs, %d paid calls, %d without money set aside, %d for which another run had set it aside, over the caps %s; %s charged, %s settled, %s set aside by paused runs; %d runs exact, in %d an answer was lost (%s counted that was not charged); caps reached %d times; at most %d workers at providers at once; %v",
-		out.runs, out.paid, out.early, out.swapped, out.over, out.charged, out.settled, out.open, out.exact, out.doubtful, out.excess, out.capped, out.most, out.mishaps)
+	t.Logf("%d runs, %d paid calls, %d without money set aside, %d for which another run had set it aside, over the caps %s; %s charged, %s settled, %s set aside by paused runs; %d runs exact, in %d an answer was lost (%s counted that was not charged); caps reached %d times; in %d teams every answer was known, and settled what was charged and %s for records that ZoomInfo had sold before; at most %d workers at providers at once; %v",
+		out.runs, out.paid, out.early, out.swapped, out.over, out.charged, out.settled, out.open, out.exact, out.doubtful, out.excess, out.capped, out.known, out.gifts, out.most, out.mishaps)
 	for _, want := range []string{"status 429", "status 402", "status 500", "status 503", "message doubled", "killed before", "killed after", "answer lost or broken"} {
 		if out.mishaps[want] == 0 && *spendRuns >= 40 {
 			t.Errorf("nothing of the kind %q happened", want)
