@@ -3,6 +3,7 @@ package practice_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -22,6 +23,8 @@ import (
 	"github.com/messageai/sluice/internal/localaws/sqs"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/practice"
+	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/provider/zoominfo"
 	"github.com/messageai/sluice/internal/sandbox/upstream"
 )
 
@@ -46,17 +49,18 @@ type cashier struct {
 	live    map[string]bool                   // runs
 	paid    int                               // calls that cost something
 	early   int                               // of those, without money set aside before
-	// free is what was charged for answers that were lost, of a provider that does
-	// not charge for repeats. The product settles such an answer at nothing until it
-	// has asked again, so that for a while less is set aside than was charged. It is
-	// counted, and must be gone in the end.
-	free    map[string]money.Micro
-	leaning int // paid calls that came in such a while
-	// swapped are paid calls of such a provider about what two runs asked at once:
-	// it charges whose question comes first, and the run settles it whose answer is
-	// kept first. Together they have set aside and settle what is charged.
-	swapped int
-	doubt   map[string]bool // runs that cannot know what some call cost
+	// asked are the questions to providers that do not charge for repeats, with the
+	// runs that asked them. Where two runs asked the same, the provider charged whose
+	// question came first, and the run settles it whose answer is kept first:
+	// together they have set aside and settle what is charged.
+	asked map[string]*asked
+	// gifts are what records of ZoomInfo would have cost that an account has bought
+	// before, by run. It does not charge for them and does not say so, and a company
+	// may be asked for once by name and once by domain: the product books them.
+	gifts   map[string]money.Micro
+	sold    map[string][]string // questions by the record that answered them
+	swapped int                 // paid calls of runs that had enough set aside only without what another settles
+	doubt   map[string]bool     // runs that cannot know what some call cost
 	mishaps map[string]int
 	inside  map[*hosting.Invocation]int
 	most    int // workers at a provider at once
@@ -75,6 +79,78 @@ func (d *cashier) enter(i *hosting.Invocation, step int) {
 		delete(d.inside, i)
 	}
 	d.most = max(d.most, len(d.inside))
+}
+
+// asked is a question of which repeats are free.
+type asked struct {
+	provider, charged string // charged: the run
+	cost              money.Micro
+	runs              map[string]bool // that asked
+}
+
+// shared is what a run was charged, or others were, for what both it and others
+// asked, by provider.
+func (d *cashier) shared(run string) (own, others map[string]money.Micro) {
+	own, others = map[string]money.Micro{}, map[string]money.Micro{}
+	for _, a := range d.asked {
+		switch {
+		case a.cost == 0 || !a.runs[run] || len(a.runs) == 1:
+		case a.charged == run:
+			own[a.provider] += a.cost
+		default:
+			others[a.provider] += a.cost
+		}
+	}
+	return own, others
+}
+
+// note keeps what a call was charged that may be repeated free.
+func (d *cashier) note(r *http.Request, run, name string, cost money.Micro) {
+	q := r.URL.Query()
+	q.Del("api_key")
+	key := r.URL.Host + r.URL.Path + "?" + q.Encode()
+	a := d.asked[key]
+	if a == nil {
+		a = &asked{runs: map[string]bool{}}
+		d.asked[key] = a
+	}
+	a.runs[run] = true
+	if cost > 0 && repeatFree(name) {
+		a.provider, a.charged, a.cost = name, run, a.cost+cost
+	}
+}
+
+// gift is what ZoomInfo gives free in an answer: records that were bought before,
+// by another question. A question that is asked twice is none.
+func (d *cashier) gift(r *http.Request, resp *http.Response) (sum money.Micro) {
+	op := map[string]string{"/gtm/data/v1/contacts/enrich": provider.OpEnrichPerson, "/gtm/data/v1/companies/enrich": provider.OpEnrichCompany}[r.URL.Path]
+	if op == "" || resp == nil || resp.StatusCode != http.StatusOK {
+		return 0
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close() // it was read
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failed{err}))
+	var answer struct {
+		Data []struct {
+			ID   string
+			Meta struct{ Input json.RawMessage }
+		}
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return 0 // nobody can know what it cost
+	}
+	for _, got := range answer.Data {
+		record, question := op+" "+got.ID, string(got.Meta.Input)
+		switch questions := d.sold[record]; {
+		case got.ID == "0", slices.Contains(questions, question):
+		case questions != nil:
+			sum += zoominfo.Definition().Prices.Operations[op].For(1)
+			fallthrough
+		default:
+			d.sold[record] = append(questions, question)
+		}
+	}
+	return sum
 }
 
 // stand returns the cashier as a network.
@@ -108,6 +184,8 @@ func (d *cashier) ask(r *http.Request, next http.RoundTripper) (*http.Response, 
 			name, cost = provider, more
 		}
 	}
+	d.note(r, run, name, cost)
+	d.gifts[run] += d.gift(r, resp)
 	if cost > 0 {
 		if d.charged[run] == nil {
 			d.charged[run] = map[string]money.Micro{}
@@ -116,9 +194,7 @@ func (d *cashier) ask(r *http.Request, next http.RoundTripper) (*http.Response, 
 		d.paid++
 		switch committed := books.Cap - books.Free; {
 		case total(d.charged[run]) <= committed:
-		case total(d.charged[run])-d.free[run] <= committed:
-			d.leaning++
-		case total(d.charged[run])-d.charged[run]["hunter"]-d.charged[run]["clearbit"] <= committed && d.together():
+		case d.without(run) <= committed && d.together():
 			d.swapped++
 		default:
 			d.early++
@@ -126,9 +202,6 @@ func (d *cashier) ask(r *http.Request, next http.RoundTripper) (*http.Response, 
 		}
 	}
 	if err != nil || unreadable(resp) {
-		if repeatFree(name) {
-			d.free[run] += cost
-		}
 		d.doubt[run] = true
 		d.mishaps["answer lost or broken"]++
 	} else if resp.StatusCode >= http.StatusBadRequest && resp.StatusCode != http.StatusNotFound {
@@ -155,9 +228,15 @@ func total(by map[string]money.Micro) (sum money.Micro) {
 	return sum
 }
 
+// without is what a run was charged for what no other asked.
+func (d *cashier) without(run string) money.Micro {
+	own, _ := d.shared(run)
+	return total(d.charged[run]) - total(own)
+}
+
 // together reports whether all runs together have set aside what they were charged.
 func (d *cashier) together() bool {
-	var charged, committed, lost money.Micro
+	var charged, committed money.Micro
 	for run := range d.live {
 		books, err := d.world.Store.Spend(d.t.Context(), domain.Ref{Team: practice.Team, Run: run})
 		if err != nil {
@@ -165,9 +244,8 @@ func (d *cashier) together() bool {
 		}
 		committed += books.Cap - books.Free
 		charged += total(d.charged[run])
-		lost += d.free[run]
 	}
-	return charged-lost <= committed
+	return charged <= committed
 }
 
 func (d *cashier) bills() (sum money.Micro) {
@@ -224,9 +302,9 @@ func (d *chaos) disturb(string) (out sqs.Disturbance) {
 
 // tally is what came of some runs.
 type tally struct {
-	runs, exact, capped, doubtful, paid, early, leaning, swapped, most int
-	settled, charged, open, over, excess                               money.Micro
-	mishaps                                                            map[string]int
+	runs, exact, capped, doubtful, paid, early, swapped, most, known int
+	settled, charged, open, over, excess, gifts                      money.Micro
+	mishaps                                                          map[string]int
 }
 
 // spendTogether runs twenty campaigns of one team at once, with tight caps, on
@@ -237,7 +315,7 @@ func spendTogether(t *testing.T, seed uint64, out *tally) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		c := &chaos{exact: seed%2 == 0}
 		c.door = &cashier{
-			t: t, rand: rand.New(rand.NewPCG(seed, 8)), charged: map[string]map[string]money.Micro{}, live: map[string]bool{}, free: map[string]money.Micro{}, doubt: map[string]bool{},
+			t: t, rand: rand.New(rand.NewPCG(seed, 8)), charged: map[string]map[string]money.Micro{}, live: map[string]bool{}, asked: map[string]*asked{}, gifts: map[string]money.Micro{}, sold: map[string][]string{}, doubt: map[string]bool{},
 			mishaps: out.mishaps, inside: map[*hosting.Invocation]int{},
 		}
 		ill, credits := map[string]upstream.Faults{}, map[string]int{}
@@ -288,7 +366,7 @@ func spendTogether(t *testing.T, seed uint64, out *tally) {
 			c.door.mu.Unlock()
 		}
 		ended := maps.Clone(live)
-		for since := time.Now(); len(live) > 0; time.Sleep(time.Minute) {
+		for since := time.Now(); len(live) > 0; time.Sleep(5 * time.Minute) {
 			if time.Since(since) > 30*24*time.Hour {
 				t.Fatalf("%d runs have not ended after a month", len(live))
 			}
@@ -313,7 +391,7 @@ func spendTogether(t *testing.T, seed uint64, out *tally) {
 // close compares the books with the bills.
 func (d *cashier) close(t *testing.T, seed uint64, ids map[string]int, out *tally) {
 	t.Helper()
-	var settled, aside, caps money.Micro
+	var settled, aside, caps, gifts money.Micro
 	doubtful := false
 	for id := range ids {
 		s := must[api.CampaignStatus](t, d.world, "GET", campaigns+"/"+id, nil)
@@ -332,8 +410,10 @@ func (d *cashier) close(t *testing.T, seed uint64, ids map[string]int, out *tall
 			t.Errorf("seed %d, run %s (%s): %s are still set aside", seed, s.RunID, s.Status, open)
 		}
 		out.open += open
-		pooled := d.charged[s.RunID]["hunter"] + d.charged[s.RunID]["clearbit"]
-		if most := max(charged-pooled, books.Settled); most > books.Cap {
+		own, others := d.shared(s.RunID)
+		others["zoominfo"] += d.gifts[s.RunID]
+		gifts += d.gifts[s.RunID]
+		if most := max(d.without(s.RunID), books.Settled); most > books.Cap {
 			out.over += most - books.Cap
 			t.Errorf("seed %d, run %s: %s charged, %s settled under a cap of %s", seed, s.RunID, charged, books.Settled, books.Cap)
 		}
@@ -346,10 +426,7 @@ func (d *cashier) close(t *testing.T, seed uint64, ids map[string]int, out *tall
 		}
 		for name := range d.world.Sandbox.Bills() {
 			charged, settled := d.charged[s.RunID][name], books.ByProvider[name]
-			if repeatFree(name) {
-				continue // two runs may have swapped a charge
-			}
-			if settled+open < charged || settled > charged && !d.doubt[s.RunID] || settled != charged && open == 0 && !d.doubt[s.RunID] {
+			if settled+open+own[name] < charged || settled > charged+others[name] && !d.doubt[s.RunID] {
 				t.Errorf("seed %d, run %s (%s): %s charged %s; %s are settled, %s set aside", seed, s.RunID, s.Status, name, charged, settled, open)
 			}
 		}
@@ -359,13 +436,20 @@ func (d *cashier) close(t *testing.T, seed uint64, ids map[string]int, out *tall
 		out.over += bills - caps
 		t.Errorf("seed %d: the bills are %s, the caps %s", seed, bills, caps)
 	}
-	excess := max(0, settled-bills)
-	if settled+aside < bills || settled > bills && !doubtful {
+	excess := max(0, settled-bills-gifts)
+	if settled+aside < bills || settled > bills+gifts && !doubtful {
 		t.Errorf("seed %d: the bills are %s, %s settled", seed, bills, settled)
+	}
+	if !doubtful && aside == 0 {
+		out.known++
+		out.gifts += gifts
+		if settled != bills+gifts {
+			t.Errorf("seed %d, where every answer is known: the bills are %s, and %s for records that were bought before, %s settled", seed, bills, gifts, settled)
+		}
 	}
 	out.swapped += d.swapped
 	out.settled, out.charged, out.excess = out.settled+settled, out.charged+bills, out.excess+excess
-	out.paid, out.early, out.leaning, out.most = out.paid+d.paid, out.early+d.early, out.leaning+d.leaning, max(out.most, d.most)
+	out.paid, out.early, out.most = out.paid+d.paid, out.early+d.early, max(out.most, d.most)
 }
 
 // Runs that share one team's limiter, budget and cache, under caps that bind and
@@ -379,8 +463,8 @@ func TestNothingIsSpentThatWasNotReserved(t *testing.T) {
 	for seed := range uint64((*spendRuns + runsAtOnce - 1) / runsAtOnce) {
 		t.Run(fmt.Sprint("seed ", *spendFirst+seed), func(t *testing.T) { spendTogether(t, *spendFirst+seed, &out) })
 	}
-	t.Logf("%d runs, %d paid calls, %d without money set aside, %d while a lost answer that is free to repeat was not settled, %d for which another run had set it aside, over the caps %s; %s charged, %s settled, %s set aside by paused runs; %d runs exact, in %d an answer was lost (%s counted that was not charged); caps reached %d times; at most %d workers at providers at once; %v",
-		out.runs, out.paid, out.early, out.leaning, out.swapped, out.over, out.charged, out.settled, out.open, out.exact, out.doubtful, out.excess, out.capped, out.most, out.mishaps)
+	t.Logf("%d runs, %d paid calls, %d without money set aside, %d for which another run had set it aside, over the caps %s; %s charged, %s settled, %s set aside by paused runs; %d runs exact, in %d an answer was lost (%s counted that was not charged); caps reached %d times; in %d teams every answer was known, and settled what was charged and %s for records that ZoomInfo had sold before; at most %d workers at providers at once; %v",
+		out.runs, out.paid, out.early, out.swapped, out.over, out.charged, out.settled, out.open, out.exact, out.doubtful, out.excess, out.capped, out.known, out.gifts, out.most, out.mishaps)
 	for _, want := range []string{"status 429", "status 402", "status 500", "status 503", "message doubled", "killed before", "killed after", "answer lost or broken"} {
 		if out.mishaps[want] == 0 && *spendRuns >= 40 {
 			t.Errorf("nothing of the kind %q happened", want)

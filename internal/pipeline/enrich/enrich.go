@@ -54,6 +54,7 @@ const (
 	unavailableLife = 15 * time.Minute    // a row is spared a question that cannot be answered now
 	missLife        = 7 * 24 * time.Hour  // what was free to ask may be asked again
 	longestLife     = 30 * 24 * time.Hour // where the terms state no limit
+	queuedLife      = 24 * time.Hour      // longer than anybody waits for an answer that is paid for
 	runLife         = 24 * time.Hour      // where the terms forbid keeping: not paid twice by one run
 	leaseLife       = 20 * time.Minute    // a question that somebody else asks at this moment
 )
@@ -189,7 +190,7 @@ type chunk struct {
 
 	begun   bool                   // questions may have been asked before this attempt
 	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
-	prepaid map[string]bool        // short names of questions that a settled reservation paid for
+	prepaid map[string]bool        // short names of questions that are paid for and have no answer
 	holders waterfall.Holders      // of the people found
 	used    waterfall.Record       // what the rows were given
 	tally   domain.CacheTally

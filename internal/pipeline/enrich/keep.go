@@ -91,8 +91,7 @@ func (w *wave) keepAll(ctx context.Context, r *result) {
 			defer mu.Unlock()
 			r.cost += kept.Cost
 			r.answers[i] = kept
-			if err != nil {
-				r.lost = true
+			if r.lost = r.lost || err != nil; err != nil || kept.Queued {
 				delete(r.answers, i)
 			}
 			return err
@@ -108,7 +107,10 @@ func (w *wave) keepAll(ctx context.Context, r *result) {
 // one of the two, and of the others the cache keeps both charges.
 func (c *chunk) keep(ctx context.Context, q question, a answer) (answer, error) {
 	life := c.life(a)
-	if a.Failed == fault.Unavailable {
+	switch {
+	case a.Queued:
+		life = queuedLife
+	case a.Failed == fault.Unavailable:
 		life = unavailableLife
 	}
 	a.subjects = waterfall.Subjects(c.name, q.about, a.Answer)
@@ -123,10 +125,10 @@ func (c *chunk) keep(ctx context.Context, q question, a answer) (answer, error) 
 	if err := json.Unmarshal(raw, &first); err != nil {
 		return a, fault.Wrap(fault.Internal, "enrich.keep", err)
 	}
-	if c.source.Definition.RepeatFree && first.Cost > 0 && first.Order != a.Order {
+	if c.source.Definition.RepeatFree && first.worth() > 0 && first.Order != a.Order {
 		a.Cost = 0
 	}
-	switch better := a.Found && !first.Found; {
+	switch better := a.Found && !first.Found || first.Queued && !a.Queued; {
 	case first.Order == a.Order && first.Asking == "":
 		return a, nil // our own write, whose confirmation was lost
 	case a.Cost == 0 && !better:
@@ -211,7 +213,13 @@ func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[strin
 		if err := json.Unmarshal(raw, &a); err != nil {
 			return nil, fault.Wrap(fault.Internal, "enrich.look_up", err)
 		}
-		if a.Asking != "" {
+		switch {
+		case a.Asking != "":
+			continue
+		case a.Queued:
+			c.absent[key] = true // and paid for
+			c.prepaid[string(budget.Short(key))] = true
+			c.bought[a.Order] += a.Cost
 			continue
 		}
 		found[key] = a
@@ -267,7 +275,7 @@ func (c *chunk) settleLost(ctx context.Context, left store.Reservation) error {
 	var lost []question
 	for name := range slices.Chunk(left.Questions, store.QuestionSize) {
 		q, waits := open[string(name)]
-		if !waits {
+		if !waits || c.isPrepaid(q) {
 			continue
 		}
 		if len(lost) == c.room(q.op) {
@@ -318,7 +326,8 @@ func (c *chunk) payAhead(r *store.Reservation, q question) money.Micro {
 	return q.price.Max()
 }
 
-// isPrepaid reports whether the question was paid for and its answer lost.
+// isPrepaid reports whether the question was paid for and its answer lost or in
+// the provider's queue.
 func (c *chunk) isPrepaid(q question) bool { return c.prepaid[string(budget.Short(q.key))] }
 
 // unanswered are the questions of all kinds that rows wait for.

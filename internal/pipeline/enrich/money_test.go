@@ -1,6 +1,7 @@
 package enrich_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -102,4 +103,56 @@ func TestALostAnswerThatIsRepeatedFreeIsPaidForAtOnceAndOnce(t *testing.T) {
 			t.Errorf("%s is settled and %s charged, want both the same; %d mishaps are left", w.ledger.settled, w.charged, len(left))
 		}
 	})
+}
+
+// A provider that counts a question when it queues it is paid then: the money is
+// not free for others until the answer comes, and is not taken again when it does
+// or when nobody asks any more.
+func TestAQueuedQuestionIsPaidForWhenItIsCounted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		after func(w *world) // the first attempt
+	}{
+		{"and answered", func(*world) {}},
+		{"and never answered", func(w *world) {
+			w.fail = func(string) error { return fault.New(fault.QuotaExhausted, "test.verify", "no more") }
+		}},
+		{"and the worker was killed", func(w *world) {
+			w.plan = func(_ int, op string) mishap {
+				if !strings.HasPrefix(op, "provider: ") {
+					return ""
+				}
+				w.plan = nil
+				return killBefore
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(1)
+				w.free, w.counts = true, true
+				var rows []domain.Row
+				for n := range 20 {
+					email := fmt.Sprintf("ann%d@firm.example", n)
+					w.running[email] = 2 * (n % 2)
+					rows = append(rows, domain.Row{State: domain.InWork, Prospect: domain.Prospect{ID: id(n), Source: "apollo", Contact: domain.Contact{Email: email}}})
+				}
+				w.ledger.room = 20 * verifyPrice
+				w.put(t, rows)
+				if err := w.once(t.Context(), w.mailbox()); !fault.Is(err, fault.RateLimited) {
+					t.Fatalf("with answers in the queue = %v, want RateLimited", err)
+				}
+				if w.covered(t); w.charged != 20*verifyPrice {
+					t.Fatalf("%s is charged, want %s", w.charged, 20*verifyPrice)
+				}
+				c.after(w)
+				w.check(t, rows, w.finish(t, w.mailbox()))
+				if w.ledger.settled != w.charged {
+					t.Errorf("%s is settled, %s is charged", w.ledger.settled, w.charged)
+				}
+			})
+		})
+	}
 }

@@ -158,12 +158,17 @@ func (w *world) FindEmail(ctx context.Context, q provider.EmailQuery) (a provide
 }
 
 // VerifyEmails implements provider.EmailVerifier. A check that is still running
-// is not charged.
+// is not charged, unless the provider counts what it has queued.
 func (w *world) VerifyEmails(ctx context.Context, emails []string) ([]provider.Verification, error) {
 	email, v := emails[0], provider.Verification{}
 	err := w.serve(ctx, "check of "+email, func() (money.Micro, error) {
 		if w.running[email] > 0 {
 			w.running[email]--
+			if w.counts {
+				v.Usage.Cost = verifyPrice
+				v.Err = &fault.Error{Kind: fault.Unavailable, Op: "test.verify", Message: "queued", RetryAfter: 30 * time.Second}
+				return verifyPrice, nil
+			}
 			return 0, &fault.Error{Kind: fault.Unavailable, Op: "test.verify", Message: "still running", RetryAfter: 30 * time.Second}
 		}
 		if w.stuck[email] {

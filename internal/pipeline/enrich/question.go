@@ -31,6 +31,9 @@ type answer struct {
 	Also map[string]money.Micro `json:"also,omitempty"`
 	// Asking is the chunk that asks this at the moment: not an answer yet.
 	Asking string `json:"asking,omitempty"`
+	// Queued: the provider has counted the question and works on the answer. It is
+	// paid for, and to be asked again at nothing: not an answer yet.
+	Queued bool `json:"queued,omitempty"`
 
 	subjects []string
 }
@@ -117,7 +120,7 @@ func (c *chunk) findPeople(ctx context.Context, adapter any, p domain.Prospect) 
 	if len(people) > 0 {
 		a.Found, a.Prospect = true, &people[0]
 	}
-	return []answer{a}, []error{nil}, err
+	return []answer{a}, []error{err}, nil // it may cost something although it failed
 }
 
 func (c *chunk) findEmail(ctx context.Context, adapter any, p domain.Prospect) ([]answer, []error, error) {

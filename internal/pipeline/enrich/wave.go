@@ -134,7 +134,7 @@ func (w *wave) call(ctx context.Context, from, to int) result {
 		} else if lost { // nobody will ask again
 			a.Cost = questions[i].price.Max()
 		}
-		if !ok {
+		if !ok && (!a.Queued || w.isPrepaid(questions[i])) {
 			continue
 		}
 		a.TookMS, a.Order, a.At = took, w.order, w.Now().Unix()
@@ -162,7 +162,7 @@ func (r result) plus(o result) result {
 }
 
 // judge decides what a fault of one question means. It returns false if there
-// is no answer that could be kept.
+// is no answer to give; what is kept then is at most that it is queued.
 func (w *wave) judge(r *result, q question, a answer, err error) (answer, bool) {
 	kind, wait := fault.KindOf(err), fault.RetryAfter(err)
 	switch kind {
@@ -188,6 +188,9 @@ func (w *wave) judge(r *result, q question, a answer, err error) (answer, bool) 
 		default:
 			r.waiting = append(r.waiting, q.key)
 			r.wait = max(r.wait, wait)
+			if w.source.Definition.RepeatFree && a.Cost > 0 {
+				return answer{Queued: true, Answer: waterfall.Answer{Cost: a.Cost}}, false
+			}
 			return answer{}, false
 		}
 	default:

@@ -83,6 +83,7 @@ type world struct {
 	charged money.Micro
 	fail    func(question string) error // what the provider says instead
 	free    bool                        // repeats are not charged
+	counts  bool                        // a verification is charged while it is not ready
 	batch   int                         // people in one call of the database
 }
 
