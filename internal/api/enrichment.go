@@ -248,8 +248,9 @@ func dataOf(name string, row domain.Row) (data EnrichmentData, known bool) {
 			status, known = contact.EmailStatus, true
 		}
 	}
-	for _, other := range row.Others { // what a verifier refused was put aside
-		if other.Refused && other.Field == "contact.email" && contact.Email == "" {
+	for _, other := range row.Others { // what was refused was put aside
+		said := other.Source == name || slices.ContainsFunc(other.Verdicts, func(v domain.EmailVerdict) bool { return v.By == name })
+		if other.Refused && other.Field == "contact.email" && contact.Email == "" && said {
 			data.Email, status, known = other.Value, domain.EmailInvalid, true
 		}
 	}
