@@ -4,14 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/messageai/sluice/internal/budget"
 	"github.com/messageai/sluice/internal/domain"
@@ -23,7 +19,6 @@ import (
 	"github.com/messageai/sluice/internal/scoring"
 	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
-	"github.com/messageai/sluice/internal/waterfall"
 )
 
 var (
