@@ -36,7 +36,11 @@ func (s *Stage) release(ctx context.Context, in Input, rows []domain.Row, titles
 		if err != nil {
 			return err
 		}
-		for _, raw := range answers {
+		for _, question := range questions {
+			raw, known := answers[question]
+			if !known {
+				continue
+			}
 			var a waterfall.Answer
 			if err := json.Unmarshal(raw, &a); err != nil {
 				return fault.Wrap(fault.Internal, "score.release", err)
