@@ -41,10 +41,10 @@ func draw(seed uint64) scenario {
 	}
 	s.Events = drawEvents(r, len(s.Campaigns), s.enrichers())
 	if all := s.Campaigns; len(all) == 2 && all[0].Team == all[1].Team && !all[0].Bare && slices.Contains(s.enrichers(), "hunter") && chance(r, 0.35) {
-		// Whom others than Apollo find at companies, they find under ids of their own:
+		// Whom Hunter finds at companies, it finds under ids of its own:
 		// the next campaign discovers some of them at Apollo, as other prospects.
 		all[0].Platforms, all[1].Platforms = []string{"googleplaces"}, []string{"apollo"}
-		all[0].From = slices.DeleteFunc(slices.Clone(s.enrichers()), func(name string) bool { return name == "apollo" })
+		all[0].From = []string{"hunter"}
 	}
 	return s
 }
