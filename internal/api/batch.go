@@ -111,7 +111,18 @@ func (s *server) registerBatches(a huma.API) {
 	})
 }
 
+// startBatch writes a job and sends it off. A repetition of a request that was
+// cut off in between sends off what is written, whatever has changed since.
 func (s *server) startBatch(ctx context.Context, in BatchRequest, newID func() string) (BatchJob, error) {
+	id := "job_" + newID()
+	if begun, _, _, err := s.Batches.Job(ctx, teamOf(ctx), id); err == nil {
+		if err := s.sendParts(ctx, begun); err != nil {
+			return BatchJob{}, err
+		}
+		return s.batch(ctx, id)
+	} else if !fault.Is(err, fault.NotFound) {
+		return BatchJob{}, err
+	}
 	plan, err := s.batchPlan(ctx, in)
 	if err != nil {
 		return BatchJob{}, err
@@ -124,7 +135,7 @@ func (s *server) startBatch(ctx context.Context, in BatchRequest, newID func() s
 		return BatchJob{}, fault.New(fault.Conflict, "api.batch", "nothing can be asked about any of these prospects; of the first: "+refused[0].Reason)
 	}
 	w := waterfall.New(plan, s.Providers, nil)
-	out := BatchJob{JobID: "job_" + newID(), Status: "processing", TotalProspects: len(rows), Refused: refused}
+	out := BatchJob{JobID: id, Status: "processing", TotalProspects: len(rows), Refused: refused}
 	for i := range rows {
 		for _, name := range plan.Providers {
 			out.WorstCaseMicroUSD += w.Highest(&rows[i], name)
@@ -146,18 +157,13 @@ func (s *server) sendBatch(ctx context.Context, job BatchJob, plan domain.Enrich
 	ref := store.JobRef(team, job.JobID, "")
 	record := store.Job{ID: job.JobID, Team: team, Providers: plan.Providers, CreatedAt: s.Now().UTC()}
 	w := waterfall.New(plan, s.Providers, nil)
-	var messages []task.Message
 	for chunk := range slices.Chunk(rows, jobChunk) {
 		part := store.JobPart{Name: fmt.Sprintf("b%04d", len(record.Chunks)), Rows: len(chunk)}
 		part.Doc = store.StepKey(job.JobID, part.Name, "asked")
 		if err := s.Prospects.PutRows(ctx, team, part.Doc, chunk); err != nil {
 			return err
 		}
-		if first := w.Busiest(chunk); first != "" {
-			part.Asked = true
-			ref.Chunk = part.Name
-			messages = append(messages, task.Message{Ref: ref, Doc: part.Doc, Provider: first, Retry: task.Retries, Queue: s.Queues["enrich-"+first]})
-		}
+		part.First = w.Busiest(chunk)
 		record.Chunks = append(record.Chunks, part)
 	}
 	run := domain.Run{ID: job.JobID, Team: team, CampaignID: store.JobCampaign, Status: domain.RunRunning, StartedAt: record.CreatedAt, Planned: len(rows)}
@@ -173,12 +179,21 @@ func (s *server) sendBatch(ctx context.Context, job BatchJob, plan domain.Enrich
 	if err := s.Batches.PutJob(ctx, record); err != nil {
 		return err
 	}
-	for _, m := range messages {
-		body, err := json.Marshal(m)
+	return s.sendParts(ctx, record)
+}
+
+// sendParts sends off what of a job is to be asked.
+func (s *server) sendParts(ctx context.Context, j store.Job) error {
+	for _, part := range j.Chunks {
+		if part.First == "" {
+			continue
+		}
+		queue := s.Queues["enrich-"+part.First]
+		body, err := json.Marshal(task.Message{Ref: store.JobRef(j.Team, j.ID, part.Name), Doc: part.Doc, Provider: part.First, Retry: task.Retries, Queue: queue})
 		if err != nil {
 			return err
 		}
-		if err := s.Machine.Send(ctx, m.Queue, body, 0); err != nil {
+		if err := s.Machine.Send(ctx, queue, body, 0); err != nil {
 			return err
 		}
 	}
@@ -276,7 +291,7 @@ func (s *server) batch(ctx context.Context, id string) (BatchJob, error) {
 		out.TotalProspects += part.Rows
 		end, done := ends[part.Name]
 		switch {
-		case part.Asked && !done:
+		case part.First != "" && !done:
 			out.Status = "processing"
 			continue
 		case end.Failure != "":
@@ -303,7 +318,7 @@ func (s *server) batchPage(ctx context.Context, id string, part int) (BatchPage,
 		if end.Doc != "" { // else it ended before its first turn did
 			doc = end.Doc
 		}
-	} else if p.Asked {
+	} else if p.First != "" {
 		return page, &fault.Error{Kind: fault.Conflict, Op: "api.batch", Message: "this part of the job is still in work", RetryAfter: 10 * time.Second}
 	}
 	rows, err := s.Prospects.Rows(ctx, j.Team, doc)

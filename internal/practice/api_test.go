@@ -1,6 +1,7 @@
 package practice_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -215,12 +216,16 @@ func TestAPlanStartsNothing(t *testing.T) {
 	})
 }
 
-// cut ends the API's process right after it has started an execution, once.
-type cut struct{ done atomic.Bool }
+// cut ends the API's process right after it has made a call, once: it has started
+// an execution, unless another operation is named.
+type cut struct {
+	operation string
+	done      atomic.Bool
+}
 
 // BeforeCall implements localaws.Faults.
-func (c *cut) BeforeCall(_ context.Context, service, operation, caller string) (f localaws.Fault) {
-	if service == "states" && operation == "StartExecution" && strings.HasSuffix(caller, "-api") && c.done.CompareAndSwap(false, true) {
+func (c *cut) BeforeCall(_ context.Context, _, operation, caller string) (f localaws.Fault) {
+	if operation == cmp.Or(c.operation, "StartExecution") && strings.HasSuffix(caller, "-api") && c.done.CompareAndSwap(false, true) {
 		f.Mishap = localaws.KillAfter
 	}
 	return f

@@ -207,6 +207,41 @@ func TestABatchStartsOnceForItsKey(t *testing.T) {
 	})
 }
 
+// A job that was written is sent off by whoever repeats the request, also if it
+// could not be started any more.
+func TestARepeatedRequestSendsOffTheJobThatWasWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cut := &cut{operation: "SendMessage"}
+		cut.done.Store(true) // not yet
+		w := open(t, practice.Options{Seed: 11, People: 3000, Faults: cut})
+		w.Start()
+		no := false
+		c := start(t, w, api.CampaignOptions{MaxProspects: 10, AutoEnrich: &no, AutoConvert: &no, CapUSD: new(5.0)})
+		wait(t, w, c.CampaignID)
+		page := must[api.ProspectPage](t, w, "GET", campaigns+"/"+c.CampaignID+"/prospects", nil)
+		body, err := json.Marshal(api.BatchRequest{ProspectIDs: []string{page.Prospects[0].ID}, Providers: []string{"apollo"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cut.done.Store(false)
+		if code, answer := callWithKey(t, w, enrichment+"batch", string(body), "one"); code != http.StatusInternalServerError {
+			t.Fatalf("the request that is cut off = %d %s", code, answer)
+		}
+		if code, answer := call(t, w, "DELETE", "/api/v1/providers/apollo/key", practice.Key, nil); code != http.StatusNoContent {
+			t.Fatalf("revoke = %d %s", code, answer)
+		}
+		time.Sleep(2 * time.Minute) // whoever was at it is dead
+		code, answer := callWithKey(t, w, enrichment+"batch", string(body), "one")
+		var job api.BatchJob
+		if err := json.Unmarshal(answer, &job); err != nil || code != http.StatusAccepted || job.TotalProspects != 1 {
+			t.Fatalf("repeated = %d %s", code, answer)
+		}
+		if code, answer := callWithKey(t, w, enrichment+"batch", string(body), "another"); code != http.StatusUnprocessableEntity {
+			t.Errorf("another request = %d %s, want to be told that apollo has no key", code, answer)
+		}
+	})
+}
+
 func TestABreakerIsOpenedAndClosedByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, prospects := settledWorld(t, 10)

@@ -31,7 +31,7 @@ type JobPart struct {
 	Name  string `json:"name"`
 	Rows  int    `json:"rows"`
 	Doc   string `json:"doc"`             // where its rows are at first
-	Asked bool   `json:"asked,omitempty"` // else there is nothing to ask
+	First string `json:"first,omitempty"` // who is asked first; "": there is nothing to ask
 }
 
 // JobStep is what one turn of a job's chunk ends with.
