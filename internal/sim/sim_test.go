@@ -105,7 +105,7 @@ func TestSeeds(t *testing.T) {
 
 // Campaigns of several chunks per source, under storms of mishaps.
 func TestLargeCampaigns(t *testing.T) {
-	n := 50
+	n := 20
 	if testing.Short() {
 		n = 2
 	}
