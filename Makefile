@@ -10,9 +10,11 @@ FUZZTIME  ?= 10s
 # One set of flags for every Lambda binary, however it is built. lambda.norpc
 # leaves out the RPC server of the go1.x runtime and grpcnotrace gRPC's trace
 # page: both bring in templates, which call methods by name, so that the linker
-# keeps every method of every type. Together they are 40 % of the file. Without
-# the version control's stamp the same source gives the same zip.
-LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -buildvcs=false -trimpath -tags lambda.norpc,grpcnotrace -ldflags "-s -w"
+# keeps every method of every type. Together they are 40 % of the file.
+# nethttpomithttp2 leaves out a second HTTP/2 beside gRPC's: AWS and the providers
+# are called over kept connections of HTTP/1.1. Without the version control's
+# stamp the same source gives the same zip.
+LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -buildvcs=false -trimpath -tags lambda.norpc,grpcnotrace,nethttpomithttp2 -ldflags "-s -w"
 ZIP_LIMIT    := 6291456
 
 # Packages in which goroutines share memory. The others are pure or have one

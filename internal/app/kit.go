@@ -54,15 +54,22 @@ func (p *parts) definitions() (map[string]provider.Definition, error) {
 	return all, nil
 }
 
-// build makes the adapter of a provider.
+// build makes the adapter of a provider that is no vector index.
 func (k *kit) build(name string) (any, provider.Definition, error) {
-	for _, e := range catalog.All() {
+	return k.buildOf(catalog.All(), name)
+}
+
+func (k *kit) buildOf(entries []catalog.Entry, name string) (any, provider.Definition, error) {
+	for _, e := range entries {
 		if e.Definition.Name != name {
 			continue
 		}
 		d, err := e.For(k.p.env.Provider(name))
 		if err != nil {
 			return nil, d, err
+		}
+		if e.Build == nil {
+			break
 		}
 		adapter, err := k.adapter(e)
 		return adapter, d, err
@@ -186,8 +193,12 @@ func (k *kit) enrichers(names []string) (map[string]enrich.Source, error) {
 	return out, nil
 }
 
-// mail asks the DNS which domains take mail.
-func (k *kit) mail() *mx.Checker {
+// mail asks the DNS which domains take mail; nil if the deployment wants that not
+// to be asked.
+func (k *kit) mail() enrich.Mail {
+	if k.p.conf.MailCheck == "none" {
+		return nil
+	}
 	var dns mx.DNS = net.DefaultResolver
 	if k.p.outside.DNS != nil {
 		dns = k.p.outside.DNS
@@ -216,7 +227,7 @@ func (k *kit) index(name string) (provider.VectorIndex, error) {
 	if name == "" || name == "none" {
 		return nil, nil
 	}
-	adapter, _, err := k.build(name)
+	adapter, _, err := k.buildOf(catalog.VectorIndexes(), name)
 	if err != nil {
 		return nil, err
 	}

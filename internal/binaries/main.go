@@ -117,7 +117,7 @@ func (b *bench) bootstrap(name string) string { return filepath.Join(b.folder, n
 
 // compile builds a function with the flags of the Makefile's LAMBDA_BUILD.
 func compile(ctx context.Context, name, system, arch, into string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-tags", "lambda.norpc,grpcnotrace", "-ldflags", "-s -w", "-o", into, "./functions/"+name) //nolint:gosec // names from the source
+	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-tags", "lambda.norpc,grpcnotrace,nethttpomithttp2", "-ldflags", "-s -w", "-o", into, "./functions/"+name) //nolint:gosec // names from the source
 	build.Env = append(build.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+arch)
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build functions/%s for %s/%s: %w\n%s", name, system, arch, err, text)

@@ -148,7 +148,10 @@ func (l *List) askDNS(ctx context.Context, all []string) {
 	g.SetLimit(domainsAtOnce)
 	for host, facts := range byHost {
 		g.Go(func() error {
-			said := l.v.Mail.Mail(ctx, host)
+			said := email.MailUnknown
+			if l.v.Mail != nil {
+				said = l.v.Mail.Mail(ctx, host)
+			}
 			for _, f := range facts {
 				f.Mail = said
 			}

@@ -43,7 +43,8 @@ type Function struct {
 	VectorIndex    string   // provider name of the vector index, or "none"
 	Waterfall      []string // enrichment providers, in order
 	CRMs           []string
-	OutagePatience int // how often a chunk finds a provider down before it goes on without; zero: the stage's default
+	MailCheck      string // "none": the DNS is not asked whether domains take mail
+	OutagePatience int    // how often a chunk finds a provider down before it goes on without; zero: the stage's default
 }
 
 // Queues are queue URLs by name, "enrich-apollo".
@@ -92,6 +93,7 @@ func (e Env) Function(needs ...string) (Function, error) {
 		VectorIndex:    e["SLUICE_VECTOR_INDEX"],
 		Waterfall:      list(e["SLUICE_WATERFALL"]),
 		CRMs:           list(e["SLUICE_CRMS"]),
+		MailCheck:      e["SLUICE_MAIL_CHECK"],
 		OutagePatience: patience,
 	}, nil
 }

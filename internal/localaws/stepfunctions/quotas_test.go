@@ -174,6 +174,7 @@ func TestLateTokens(t *testing.T) {
 		}
 		x := start(t, s, arn, "one", `{}`)
 		time.Sleep(101 * time.Second)
+		synctest.Wait()
 		late := func(when string) {
 			t.Helper()
 			for _, operation := range []string{"SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat"} {
@@ -184,6 +185,7 @@ func TestLateTokens(t *testing.T) {
 		}
 		late("before the next attempt")
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if len(tokens) != 2 || tokens[0] == tokens[1] {
 			t.Fatalf("tokens %q", tokens)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +20,8 @@ var run = domain.Ref{Team: "acme", Campaign: "c1", Run: "r1"}
 
 // shelf is the store in memory.
 type shelf struct {
+	mu sync.Mutex // of the maps: chunks are reopened side by side
+
 	learned domain.Experiences
 	ledger  store.Ledger
 	objects map[string][]domain.Row
@@ -74,6 +77,8 @@ func (s *shelf) EndRun(_ context.Context, _ domain.Ref, status domain.RunStatus,
 
 // FailChunk keeps the first, and what was converted, as the store does.
 func (s *shelf) FailChunk(_ context.Context, ref domain.Ref, c store.Chunk) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if have, ok := s.ledger.Chunks[ref.Chunk]; !ok || have.Counts == nil {
 		s.ledger.Chunks[ref.Chunk] = c
 	}
@@ -81,6 +86,8 @@ func (s *shelf) FailChunk(_ context.Context, ref domain.Ref, c store.Chunk) erro
 }
 
 func (s *shelf) Rows(_ context.Context, _, key string) ([]domain.Row, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	rows, ok := s.objects[key]
 	if !ok {
 		return nil, fault.New(fault.NotFound, "test.rows", "no such object")
@@ -94,6 +101,8 @@ func (s *shelf) RetryRun(_ context.Context, _ domain.Ref, attempt int) error {
 }
 
 func (s *shelf) LastDoc(_ context.Context, ref domain.Ref) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if doc, ok := s.last[ref.Chunk]; ok {
 		return doc, nil
 	}
@@ -102,6 +111,8 @@ func (s *shelf) LastDoc(_ context.Context, ref domain.Ref) (string, error) {
 
 // ReopenChunk forgets how a chunk failed, as the store does, unless it breaks.
 func (s *shelf) ReopenChunk(_ context.Context, ref domain.Ref, attempt int, converted bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.broken == ref.Chunk {
 		return fault.New(fault.Unavailable, "test.reopen", "no answer")
 	}
@@ -115,6 +126,8 @@ func (s *shelf) ReopenChunk(_ context.Context, ref domain.Ref, attempt int, conv
 }
 
 func (s *shelf) PutRows(_ context.Context, _, key string, rows []domain.Row) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.objects[key] = rows
 	return nil
 }

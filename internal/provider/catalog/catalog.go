@@ -27,8 +27,8 @@ import (
 // Entry is one adapter.
 type Entry struct {
 	Definition provider.Definition
-	Classify   transport.Classify // nil: transport.DefaultClassify
-	Build      func(provider.Deps) (any, error)
+	Classify   transport.Classify               // nil: transport.DefaultClassify
+	Build      func(provider.Deps) (any, error) // nil: [VectorIndexes] has it
 	// Prices returns the price table where it depends on the customer's plan;
 	// nil if it does not.
 	Prices func(provider.Settings) (money.Table, error)
@@ -61,10 +61,17 @@ func All() []Entry {
 		{Definition: lusha.Definition(), Classify: lusha.Classify, Build: build(lusha.New), Prices: lusha.Prices},
 		{Definition: neverbounce.Definition(), Classify: neverbounce.Classify, Build: build(neverbounce.New), Prices: neverbounce.Prices},
 		{Definition: openai.Definition(), Classify: openai.Classify, Build: build(openai.New), Prices: openai.Prices},
-		{Definition: pinecone.Definition(), Build: build(pinecone.New)},
+		{Definition: pinecone.Definition()}, // built by [VectorIndexes]
 		{Definition: zerobounce.Definition(), Classify: zerobounce.Classify, Build: build(zerobounce.New), Prices: zerobounce.Prices},
 		{Definition: zoominfo.Definition(), Classify: zoominfo.Classify, Build: build(zoominfo.New), Prices: zoominfo.Prices},
 	}
+}
+
+// VectorIndexes returns the adapters of vector indexes. They are apart since
+// every function reaches All, and the linker would keep their client's gRPC in
+// each of them: 0.3 MB zipped that only the function which scores needs.
+func VectorIndexes() []Entry {
+	return []Entry{{Definition: pinecone.Definition(), Build: build(pinecone.New)}}
 }
 
 // build forgets the type of an adapter's constructor. A failed one gives nil,
