@@ -22,9 +22,10 @@ func TestKeysOfManyProvidersChangeAtOnceAndOneOnlyInTurn(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 5 {
 			name := fmt.Sprint("p", i)
-			want[name] = domain.ProviderKey{Version: "v", Fingerprint: name, Verified: true, ChangedAt: time.Unix(1e9, 0).UTC()}
+			key := domain.ProviderKey{Version: "v", Fingerprint: name, Verified: true, ChangedAt: time.Unix(1e9, 0).UTC()}
+			want[name] = key
 			wg.Go(func() {
-				if err := s.SetProviderKey(ctx, "acme", name, none, want[name]); err != nil {
+				if err := s.SetProviderKey(ctx, "acme", name, none, key); err != nil {
 					t.Error(err)
 				}
 			})
