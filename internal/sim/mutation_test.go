@@ -32,6 +32,8 @@ type mutation struct {
 	provider func(w *world, r *http.Request, next http.RoundTripper) (*http.Response, error)
 	// needs tells the scenarios in which the hole can show; nil is all.
 	needs func(scenario) bool
+	// adds an event to them, where one that the hole needs is drawn too rarely.
+	adds func(scenario) event
 	// quick says that nearly every scenario shows it.
 	quick bool
 }
@@ -287,7 +289,11 @@ func mutations() []*mutation {
 			breaks: []promise{thatClaimsHold},
 			call:   dropped("score", "DeleteItem", "{}", `"CLAIM#`),
 			needs: func(s scenario) bool {
-				return slices.ContainsFunc(s.Events, func(e event) bool { return e.In == "enrich" && e.times() >= 20 })
+				return slices.ContainsFunc(s.Campaigns, func(c campaign) bool { return slices.Contains(c.Platforms, "googleplaces") })
+			},
+			// Every worker dies after it has claimed somebody, until the provider is given up.
+			adds: func(s scenario) event {
+				return event{Do: doKillAfter, In: "enrich", Call: "s3", Nth: 2 + int(s.Seed%6), Times: 60}
 			},
 		},
 		{

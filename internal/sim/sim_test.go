@@ -207,6 +207,9 @@ func TestMutations(t *testing.T) {
 				if m.needs != nil && !m.needs(s) {
 					continue
 				}
+				if m.adds != nil {
+					s.Events = append(s.Events, m.adds(s))
+				}
 				tried++
 				out := play(t, s, m)
 				i := slices.IndexFunc(out.broken, func(b broken) bool { return slices.Contains(m.breaks, b.promise) })
