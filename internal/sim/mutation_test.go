@@ -297,33 +297,6 @@ func mutations() []*mutation {
 			},
 		},
 		{
-			name: "keys out of use", hole: "workers do not see that a key was revoked or rotated",
-			breaks: []promise{thatOrdersAreObeyed},
-			call: func(w *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
-				if function == "api" || !c.is("GetItem", `"KEYS"`) {
-					return c.pass(next)
-				}
-				w.mu.Lock()
-				seen, ok := w.plain[string(c.body)]
-				w.mu.Unlock()
-				if ok {
-					return c.answer(seen), nil
-				}
-				r, err := c.pass(next)
-				if err != nil {
-					return r, err
-				}
-				body, err := readBody(&r.Body)
-				if err == nil && r.StatusCode == http.StatusOK {
-					w.mu.Lock()
-					w.plain[string(c.body)] = string(body)
-					w.mu.Unlock()
-				}
-				return c.answer(string(body)), err
-			},
-			needs: has(doRevoke, doRotate),
-		},
-		{
 			name: "a circuit opened by hand", hole: "workers do not see that a person has shut a provider",
 			breaks: []promise{thatOrdersAreObeyed},
 			call:   dropped("api", "PutItem", "{}", `"BREAKER#`),
