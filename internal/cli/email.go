@@ -101,12 +101,10 @@ func (e *emailVerifyCommand) read() (table [][]string, column int, err error) {
 		return slices.Contains(wanted, strings.ToLower(strings.TrimSpace(heading)))
 	})
 	if column < 0 {
-		return nil, 0, fault.New(fault.InvalidInput, "cli.email", "no column of "+e.File+" has the heading "+listed(wanted)+"; name it with --column")
+		return nil, 0, fault.New(fault.InvalidInput, "cli.email", "no column of "+e.File+" has the heading "+strings.Join(wanted, ", ")+"; name it with --column")
 	}
 	return table, column, nil
 }
-
-func listed(words []string) string { return strings.Join(words, ", ") }
 
 func (e *emailVerifyCommand) verify(ctx context.Context, t terminal, v *bulk.Verifier, team string, table [][]string, column int) error {
 	ctx = domain.InTeam(ctx, team)
