@@ -24,8 +24,18 @@ type Answer struct {
 	Prospect domain.Prospect
 	// Usage of this answer alone: those of a batch add up to what the call cost.
 	Usage Usage
+	// Sale is what was sold, where the provider sells a record once; zero if each
+	// answer is charged by itself.
+	Sale Sale
 	// Err is why this one of a batch has no answer, a fault; nil if it has one.
 	Err error
+}
+
+// Sale is a record that a provider sells once: found again, by whatever question,
+// it is free.
+type Sale struct {
+	Record string        // the provider's id
+	Free   time.Duration // at least so long after it was sold
 }
 
 // Discoverer finds prospects page by page.

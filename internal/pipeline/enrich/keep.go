@@ -86,6 +86,9 @@ func (w *wave) keepAll(ctx context.Context, r *result) {
 	var mu sync.Mutex
 	for i, a := range maps.Clone(r.answers) { // those at work change it
 		g.Go(func() error {
+			if !w.soldNow(ctx, w.questions[i], a) {
+				a.Cost = 0
+			}
 			kept, err := w.keep(ctx, w.questions[i], a)
 			mu.Lock()
 			defer mu.Unlock()
@@ -100,6 +103,25 @@ func (w *wave) keepAll(ctx context.Context, r *result) {
 	if err := g.Wait(); err != nil {
 		r.err = errors.Join(r.err, err)
 	}
+}
+
+// soldNow reports whether an answer was charged, as far as can be known: not if
+// this team was sold its record before, in answer to another question. Of two that
+// are asked at once the provider charges one and does not say which: whoever notes
+// the record first books it, so that the sum is right. A note that cannot be made
+// leaves the answer at its price.
+func (c *chunk) soldNow(ctx context.Context, q question, a answer) bool {
+	if a.sale.Record == "" || a.Cost == 0 {
+		return true
+	}
+	note := answer{Order: a.Order + "/" + q.key, subjects: waterfall.Subjects(c.name, q.about, a.Answer)}
+	raw, err := c.Store.PutFirstAnswer(ctx, c.ref.Team, budget.Question(c.name, "sale", q.op, a.sale.Record), note, a.sale.Free)
+	if err != nil || raw == nil {
+		return true
+	}
+	var first answer
+	// The same order: our own note, whose confirmation was lost.
+	return json.Unmarshal(raw, &first) != nil || first.Order == note.Order
 }
 
 // keep writes one answer. If another chunk asked the same at the same time and

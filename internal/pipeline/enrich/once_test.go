@@ -131,6 +131,42 @@ func TestChunksThatAskTheSameAtOnceSettleWhatWasCharged(t *testing.T) {
 	}
 }
 
+// A provider that sells a record once charges it once, whatever questions lead to
+// it, in this chunk and in others, and does not say when.
+func TestARecordIsBoughtOnceByWhateverQuestion(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(seed)
+			w.records = map[string]string{}
+			rows := make([]domain.Row, 12)
+			for n := range rows {
+				rows[n] = w.person(n)
+				w.records[fmt.Sprint("a", n)] = fmt.Sprint("record ", n%5)
+			}
+			other := testRef
+			other.Chunk = "s0000-00001"
+			w.put(t, rows[:8])
+			first := w.objects[chunkDoc]
+			w.put(t, rows[4:])
+			w.objects[store.ChunkKey("r1", other.Chunk)] = w.objects[chunkDoc]
+			w.objects[chunkDoc] = first
+			var wg sync.WaitGroup
+			for _, ref := range []domain.Ref{testRef, other} {
+				wg.Go(func() {
+					if err := w.work(t.Context(), ref, w.database()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if w.charged != 5*matchPrice || w.ledger.settled != w.charged {
+				t.Errorf("seed %d: %s charged for five records, %s settled", seed, w.charged, w.ledger.settled)
+			}
+		})
+	}
+}
+
 func askAtOnce(t *testing.T, free bool, seed uint64) {
 	w := newWorld(seed)
 	w.free, w.counts = free, free && seed%2 == 1

@@ -134,11 +134,19 @@ func (w *world) serveAll(ctx context.Context, people []domain.Prospect, price fu
 	return fault.Wrap(fault.Unclear, "test.serve", err)
 }
 
-// match answers for one person.
+// match answers for one person. Where it sells a record once, it does not say
+// whether it charged.
 func (w *world) match(ctx context.Context, p domain.Prospect) (a provider.Answer, err error) {
 	err = w.serve(ctx, "person "+p.Refs["apollo"], func() (money.Micro, error) {
 		if a.Prospect, a.Found = w.matches[p.Refs["apollo"]]; a.Found {
 			a.Usage.Cost = matchPrice
+		}
+		if record := w.records[p.Refs["apollo"]]; record != "" {
+			a.Sale = provider.Sale{Record: record, Free: time.Hour}
+			if w.charges[record]++; w.charges[record] > 1 {
+				w.charges[record] = 1
+				return 0, nil
+			}
 		}
 		return a.Usage.Cost, nil
 	})

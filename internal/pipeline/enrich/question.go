@@ -36,6 +36,7 @@ type answer struct {
 	Queued bool `json:"queued,omitempty"`
 
 	subjects []string
+	sale     provider.Sale
 }
 
 // Subjects tells the store by whom the answer can be found again.
@@ -103,6 +104,7 @@ func unpack(got []provider.Answer, err error) ([]answer, []error, error) {
 	answers, errs := make([]answer, len(got)), make([]error, len(got))
 	for i, a := range got {
 		answers[i], errs[i] = answer{Answer: waterfall.Answer{Found: a.Found, Cost: a.Usage.Cost}}, a.Err
+		answers[i].sale = a.Sale
 		if a.Found {
 			answers[i].Prospect = &a.Prospect
 		}

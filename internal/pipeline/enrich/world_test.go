@@ -72,6 +72,7 @@ type world struct {
 
 	people  map[string][]domain.Prospect              // by company domain
 	matches map[string]domain.Prospect                // by apollo id
+	records map[string]string                         // what a match sells once, by apollo id; none: each is sold by itself
 	found   map[string]string                         // e-mail by "first last domain"
 	said    map[string]provider.Verification          // by address; none: it is safe
 	dns     func(domain string, times int) email.Mail // what the DNS says, asked for so often before; nil: it is not asked

@@ -34,6 +34,11 @@
 //	company_fields   account may not have all of the default: one such field is an
 //	                 error (PFAPI0001, PFAPI0009), not an omission
 //
+//	management_days  how long a record that was bought is "under management" and
+//	                 free, by whatever question it is found. The default of 30 is
+//	                 careful: one integration reports 12 months, and what is
+//	                 counted too high is never spent
+//
 // # Search
 //
 // 100 people a page, 100 pages; a cursor is the number of a page, as links are
@@ -64,8 +69,8 @@
 //
 // One credit for a record that is not yet "under management"; nothing for a miss
 // or an error. What is under management, and for how long (12 months according to
-// one integration), is the customer's contract: a record that is bought again
-// costs at most what is booked, perhaps nothing. Nothing says so of technologies
+// one integration), is the customer's contract, see management_days. An answer
+// does not say whether its record was charged. Nothing says so of technologies
 // and intent, so no lost call is repeated. An answer without any technology or
 // signal counts as a miss (unconfirmed).
 //

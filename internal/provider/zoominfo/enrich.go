@@ -111,6 +111,9 @@ func (c *Client) assign(resp *transport.Response, records []wireRecord, question
 			continue
 		}
 		a.Usage.Cost = c.definition.Prices.Operations[resp.Op].For(float64(credits))
+		if bought && id != "0" && c.managed > 0 {
+			a.Sale = provider.Sale{Record: id, Free: c.managed}
+		}
 		found[key] = a
 	}
 	return found, stray

@@ -96,6 +96,7 @@ func TestMissesAreRecordsWithinA200InAnyOrder(t *testing.T) {
 	want := []provider.Answer{
 		{
 			Found: true, Usage: provider.Usage{Op: "enrich_person", Cost: 310_000},
+			Sale: provider.Sale{Record: "4191419000", Free: 30 * 24 * time.Hour},
 			Prospect: domain.Prospect{
 				Source: "zoominfo", ProfileID: "4191419000", SeenAt: at,
 				Person: domain.Person{
@@ -275,6 +276,7 @@ func TestRevenueIsInThousands(t *testing.T) {
 	}
 	want := []provider.Answer{{
 		Found: true, Usage: provider.Usage{Op: "enrich_company", Cost: 310_000},
+		Sale: provider.Sale{Record: "346570001", Free: 30 * 24 * time.Hour},
 		Prospect: domain.Prospect{
 			Source: "zoominfo", SeenAt: at,
 			Company: domain.Company{

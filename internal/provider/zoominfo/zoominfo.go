@@ -100,6 +100,7 @@ type Client struct {
 	contactFields []string
 	companyFields []string
 	topics        []string
+	managed       time.Duration // how long a record that was bought is free
 }
 
 // New makes a client. The error is about the settings.
@@ -108,11 +109,16 @@ func New(d provider.Deps) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	days, err := strconv.Atoi(d.Settings.Or("management_days", "30"))
+	if err != nil || days < 0 || days > 3650 {
+		return nil, fault.New(fault.InvalidInput, "zoominfo.new", "the setting management_days must be a number of days such as 365; 0 if records are charged each time")
+	}
 	c := &Client{
 		transport: d.Transport, definition: Definition(), now: d.Now,
 		contactFields: list(d.Settings.Or("contact_fields", contactFields)),
 		companyFields: list(d.Settings.Or("company_fields", companyFields)),
 		topics:        list(d.Settings["intent_topics"]),
+		managed:       time.Duration(days) * 24 * time.Hour,
 	}
 	c.definition.Prices = table
 	if len(c.topics) > maxTopics {
