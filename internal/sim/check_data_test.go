@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -254,12 +255,20 @@ func (w *world) checkSealed(locks map[string]lock, owner map[string]string, team
 
 // unpacked is a value before it was compressed, or as much of it as it is.
 func unpacked(packed []byte) []byte {
-	out, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
+	r := decompressors.Get().(io.ReadCloser)
+	defer decompressors.Put(r)
+	if r.(flate.Resetter).Reset(bytes.NewReader(packed), nil) != nil {
+		return packed
+	}
+	out, err := io.ReadAll(r)
 	if err != nil {
 		return packed
 	}
 	return out
 }
+
+// decompressors are expensive to make.
+var decompressors = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
 
 // lock is what a team's data key does.
 type lock struct {

@@ -110,13 +110,13 @@ func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
 
 func drawCampaigns(r *rand.Rand) []campaign {
 	n := 1
-	if chance(r, 0.3) {
+	if chance(r, 0.25) {
 		n = 2
 	}
 	rivals := n == 2 && chance(r, 0.4)
 	var all []campaign
 	for i := range n {
-		c := campaign{Max: 16 + r.IntN(36)}
+		c := campaign{Max: 12 + r.IntN(30)}
 		switch {
 		case chance(r, 0.004):
 			c.Max = 600 + r.IntN(1000)

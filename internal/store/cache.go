@@ -107,7 +107,7 @@ func (s *Store) answerItem(ctx context.Context, team, question string, answer an
 	if err != nil {
 		return nil, err
 	}
-	packed, err := s.packer.packSmall(plain)
+	packed, err := packSmall(plain)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (s *Store) answerOf(ctx context.Context, team string, it map[string]types.A
 	if err != nil {
 		return nil, err
 	}
-	err = s.packer.unpack(packed, maxObject, func(plain []byte) error {
+	err = unpack(packed, maxObject, func(plain []byte) error {
 		answer = bytes.Clone(plain)
 		return nil
 	})

@@ -163,13 +163,13 @@ func (s *Store) putObject(ctx context.Context, key string, body []byte) error {
 	return err
 }
 
-// inJSON writes v for [packer.pack].
+// inJSON writes v for [pack].
 func inJSON(v any) func(io.Writer) error {
 	return func(w io.Writer) error { return json.NewEncoder(w).Encode(v) }
 }
 
 func (s *Store) putSealed(ctx context.Context, team, key string, fill func(io.Writer) error) error {
-	packed, err := s.packer.pack(fill)
+	packed, err := pack(fill)
 	if err != nil {
 		return err
 	}
@@ -209,5 +209,5 @@ func (s *Store) getSealed(ctx context.Context, team, key string, read func([]byt
 	if err != nil {
 		return err
 	}
-	return s.packer.unpack(packed, 4*maxObject, read)
+	return unpack(packed, 4*maxObject, read)
 }

@@ -5,15 +5,22 @@ import (
 	"compress/flate"
 	"errors"
 	"io"
-	"runtime"
 	"sync"
 )
 
-// packer compresses what is stored: DynamoDB bills by the kilobyte. Compressors
-// are large and expensive to make, so there are only as many as can run at once.
-type packer struct {
-	writers chan *flate.Writer // nil: not made yet
-	readers sync.Pool          // of *unpacker
+// What is stored is compressed, since DynamoDB bills by the kilobyte. Compressors
+// are large and expensive to make, so all stores of a process share theirs.
+var (
+	packers   = sync.Pool{New: func() any { return must(flate.NewWriter(io.Discard, flate.BestSpeed)) }}
+	unpackers = sync.Pool{New: func() any { return &unpacker{flate: flate.NewReader(bytes.NewReader(nil))} }}
+)
+
+// must is for an error that only an unknown level of compression causes.
+func must(w *flate.Writer, err error) *flate.Writer {
+	if err != nil {
+		panic(err)
+	}
+	return w
 }
 
 // unpacker is a decompressor and the space for what it unpacks.
@@ -22,28 +29,12 @@ type unpacker struct {
 	out   bytes.Buffer
 }
 
-func newPacker() *packer {
-	p := &packer{writers: make(chan *flate.Writer, runtime.GOMAXPROCS(0))}
-	for range cap(p.writers) {
-		p.writers <- nil
-	}
-	p.readers.New = func() any { return &unpacker{flate: flate.NewReader(bytes.NewReader(nil))} }
-	return p
-}
-
 // pack compresses what fill writes; fill must not wait for anything.
-func (p *packer) pack(fill func(io.Writer) error) ([]byte, error) {
-	w := <-p.writers
-	defer func() { p.writers <- w }()
+func pack(fill func(io.Writer) error) ([]byte, error) {
+	w := packers.Get().(*flate.Writer)
+	defer packers.Put(w)
 	var out bytes.Buffer
-	if w == nil {
-		var err error
-		if w, err = flate.NewWriter(&out, flate.BestSpeed); err != nil {
-			return nil, err
-		}
-	} else {
-		w.Reset(&out)
-	}
+	w.Reset(&out)
 	if err := fill(w); err != nil {
 		return nil, err
 	}
@@ -60,12 +51,12 @@ const smallPack = 600
 
 // packSmall is pack for a value that is there already, mostly a small one. That
 // is put into a stored block, which every reader of compressed values reads.
-func (p *packer) packSmall(plain []byte) ([]byte, error) {
+func packSmall(plain []byte) ([]byte, error) {
 	if n := len(plain); n <= smallPack {
 		const final = 1 // the last block, of the kind that is stored
 		return append([]byte{final, byte(n), byte(n >> 8), ^byte(n), ^byte(n >> 8)}, plain...), nil
 	}
-	return p.pack(func(w io.Writer) error {
+	return pack(func(w io.Writer) error {
 		_, err := w.Write(plain)
 		return err
 	})
@@ -73,9 +64,9 @@ func (p *packer) packSmall(plain []byte) ([]byte, error) {
 
 // unpack lets read see what pack compressed; the bytes are only lent. More
 // than limit bytes are an error.
-func (p *packer) unpack(packed []byte, limit int64, read func([]byte) error) error {
-	u := p.readers.Get().(*unpacker)
-	defer p.readers.Put(u)
+func unpack(packed []byte, limit int64, read func([]byte) error) error {
+	u := unpackers.Get().(*unpacker)
+	defer unpackers.Put(u)
 	u.out.Reset()
 	u.out.Grow(int(min(8*int64(len(packed)), limit))) // what rows mostly need; more is no error
 	if err := u.flate.(flate.Resetter).Reset(bytes.NewReader(packed), nil); err != nil {

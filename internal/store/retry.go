@@ -108,15 +108,42 @@ func (s *Store) unit(ctx context.Context, ref domain.Ref) (item, error) {
 // counted when it failed is forgotten, and so are the answers of its steps, all
 // of which can be repeated; a chunk that was converted keeps its counts. The
 // rows must be where the attempt looks for them. Repeating it changes nothing.
+//
+// A worker of the run before may still be alive and asking providers. The attempt
+// takes its step away, and gets to the chunk when its lease is over: no worker
+// outlives its lease.
 func (s *Store) ReopenChunk(ctx context.Context, ref domain.Ref, attempt int, converted bool) error {
-	unit, err := s.unit(ctx, ref)
-	if err != nil {
-		return failure("store.reopen_chunk", err)
+	for {
+		unit, err := s.unit(ctx, ref)
+		if err != nil {
+			return failure("store.reopen_chunk", err)
+		}
+		if _, reopened := unit["attempt"]; reopened && int(intOf(unit, "attempt")) >= attempt {
+			return nil
+		}
+		done, err := s.reopenChunk(ctx, ref, unit, attempt, converted)
+		if err != nil || done {
+			return failure("store.reopen_chunk", err)
+		}
 	}
+}
+
+// reopenChunk reopens a chunk unless it has changed since it was read.
+func (s *Store) reopenChunk(ctx context.Context, ref domain.Ref, unit item, attempt int, converted bool) (done bool, err error) {
 	update := "SET #attempt = :attempt"
+	condition := "(attribute_not_exists(#attempt) OR #attempt < :attempt)"
 	names := map[string]string{"#attempt": "attempt"}
+	values := item{":attempt": num(int64(attempt))}
 	if !converted {
-		gone := []string{"doc", "lease", "owner"}
+		names["#owner"] = "owner"
+		if owner, at := unit["owner"]; at {
+			update += ", #owner = :nobody"
+			condition += " AND #owner = :owner"
+			values[":owner"], values[":nobody"] = owner, str("attempt "+strconv.Itoa(attempt))
+		} else {
+			condition += " AND attribute_not_exists(#owner)"
+		}
+		gone := []string{"doc"}
 		for step := range answersOf(unit) {
 			gone = append(gone, "out_"+step)
 		}
@@ -128,13 +155,13 @@ func (s *Store) ReopenChunk(ctx context.Context, ref domain.Ref, attempt int, co
 	}
 	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), chunkUnit(ref.Chunk)),
-		UpdateExpression: &update, ConditionExpression: aws.String("attribute_not_exists(#attempt) OR #attempt < :attempt"),
-		ExpressionAttributeNames: names, ExpressionAttributeValues: item{":attempt": num(int64(attempt))},
+		UpdateExpression: &update, ConditionExpression: &condition,
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 	})
 	if _, lost := conditionFailed(err); lost {
-		return nil
+		return false, nil
 	}
-	return failure("store.reopen_chunk", err)
+	return err == nil, err
 }
 
 // deadLetters begins the attributes that name a provider's dead letters.

@@ -44,6 +44,34 @@ func TestARunIsTriedAgainOnlyOnceItHasEnded(t *testing.T) {
 	})
 }
 
+// A worker that outlives its run can do nothing more to a chunk that is run again,
+// which nobody works on before that worker must have ended.
+func TestAReopenedChunkWaitsForItsLastWorker(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		ctx, c := t.Context(), ref("s0000-00000")
+		const step = "enriched-0-apollo"
+		if _, err := s.Begin(ctx, c, step, "old", time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ReopenChunk(ctx, c, 1, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Finish(ctx, c, step, "old", map[string]string{"doc": "stale"}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("the old worker answers: %v, want Conflict", err)
+		}
+		if err := s.Release(ctx, c, step, "old"); err != nil && !fault.Is(err, fault.Conflict) {
+			t.Error(err)
+		}
+		if _, err := s.Begin(ctx, c, step, "new", time.Now().Add(time.Minute)); !fault.Is(err, fault.Conflict) || fault.RetryAfter(err) <= 50*time.Second {
+			t.Errorf("a new worker begins beside the old one: %v, to look again after %s", err, fault.RetryAfter(err))
+		}
+		time.Sleep(time.Minute + time.Millisecond)
+		if done, err := s.Begin(ctx, c, step, "new", time.Now().Add(time.Minute)); err != nil || len(done) != 0 {
+			t.Errorf("after the old worker's time: %v, %v", done, err)
+		}
+	})
+}
+
 func TestAReopenedChunkForgetsWhatItsStepsAnswered(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		ctx, c := t.Context(), ref("s0000-00000")

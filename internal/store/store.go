@@ -35,9 +35,8 @@ type Store struct {
 	opts Options
 	seal *sealer
 
-	packer *packer
-	rows   rowForm
-	calls  calls
+	rows  rowForm
+	calls calls
 }
 
 // New makes a store on cfg. It does no I/O.
@@ -45,7 +44,7 @@ func New(cfg aws.Config, opts Options) *Store {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), opts: opts, packer: newPacker(), rows: newRowForm()}
+	s := &Store{db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), opts: opts, rows: newRowForm()}
 	s.seal = &sealer{store: s, kms: kms.NewFromConfig(cfg), turn: make(chan struct{}, 1), keys: map[string]*dataKey{}}
 	return s
 }

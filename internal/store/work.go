@@ -211,7 +211,7 @@ func (s *Store) putChunk(ctx context.Context, ref domain.Ref, c Chunk, condition
 	d := chunkDoc{Chunk: c}
 	if d.Seen = nil; len(c.Seen) > 0 {
 		var err error
-		if d.Taught, err = s.packer.pack(inJSON(c.Seen)); err != nil {
+		if d.Taught, err = pack(inJSON(c.Seen)); err != nil {
 			return fmt.Errorf("store.save_chunk: %w", err)
 		}
 	}
@@ -283,7 +283,7 @@ func (s *Store) chunkOf(name string, it item) (Chunk, error) {
 			return c, err
 		}
 		if c = d.Chunk; d.Taught != nil {
-			if err := s.packer.unpack(d.Taught, maxObject, func(plain []byte) error { return json.Unmarshal(plain, &c.Seen) }); err != nil {
+			if err := unpack(d.Taught, maxObject, func(plain []byte) error { return json.Unmarshal(plain, &c.Seen) }); err != nil {
 				return c, err
 			}
 		}

@@ -205,7 +205,8 @@ func (c *chunk) replay(ctx context.Context) error {
 
 // lookUp returns the answers that are there, in this process or in the cache.
 // The cache is asked once for each question: what others answer in the meantime
-// is met when the question is claimed or its answer is kept.
+// is met when the question is claimed or its answer is kept. Questions that are paid
+// for and not claimed are worth the dearer read that misses nothing.
 func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[string]answer, error) {
 	found := map[string]answer{}
 	raws := map[string]json.RawMessage{}
@@ -222,7 +223,11 @@ func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[strin
 		}
 	}
 	clear(c.known)
-	cached, err := c.Store.Answers(ctx, c.ref.Team, names, c.begun)
+	latest := c.begun || slices.ContainsFunc(names, func(key string) bool {
+		q := c.question(waiting, key)
+		return !c.source.Definition.RepeatFree && q.price.Max() > 0 && c.exclusive(q.op, q.about)
+	})
+	cached, err := c.Store.Answers(ctx, c.ref.Team, names, latest)
 	if err != nil {
 		return nil, err
 	}

@@ -71,6 +71,26 @@ func TestWhatWasBoughtOnceIsFree(t *testing.T) {
 	})
 }
 
+// What was bought a moment ago is not bought again although reads may be behind.
+func TestWhatWasBoughtAMomentAgoIsFree(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		w.behind = true
+		w.put(t, []domain.Row{w.person(0), w.person(1)})
+		w.finish(t, w.database())
+		next := testRef
+		next.Run, next.Chunk = "r2", "s0001-00000"
+		w.objects[store.ChunkKey(next.Run, next.Chunk)] = w.objects[chunkDoc]
+		if err := w.work(t.Context(), next, w.database()); err != nil {
+			t.Fatal(err)
+		}
+		if w.charged != 2*matchPrice || w.ledger.settled != w.charged {
+			t.Errorf("%s charged for two people, %s settled", w.charged, w.ledger.settled)
+		}
+	})
+}
+
 func TestAnUnclearAnswerIsPaidForAndNeverAskedAgain(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []fault.Kind{fault.Unclear, fault.BadResponse} {

@@ -61,6 +61,7 @@ type world struct {
 	plan    func(n int, op string) mishap // "" for nothing
 	objects map[string][]byte
 	cache   map[string]json.RawMessage
+	behind  bool // reads of the cache that are not for the latest state find nothing
 	claims  map[string]store.Claim
 	banned  map[string]bool
 	ledger  ledger
@@ -202,11 +203,11 @@ func (w *world) Profile(ctx context.Context, _, _ string, profile any) error {
 	})
 }
 
-func (w *world) Answers(ctx context.Context, _ string, questions []string, _ bool) (found map[string]json.RawMessage, err error) {
+func (w *world) Answers(ctx context.Context, _ string, questions []string, latest bool) (found map[string]json.RawMessage, err error) {
 	found = map[string]json.RawMessage{}
 	err = w.call(ctx, "Answers", func() error {
 		for _, q := range questions {
-			if a, ok := w.cache[q]; ok {
+			if a, ok := w.cache[q]; ok && (latest || !w.behind) {
 				found[q] = a
 			}
 		}
