@@ -213,7 +213,7 @@ func (w *world) checkAttribute(k compiled, it item, name string, v types.Attribu
 		_, good = v.(*types.AttributeValueMemberL)
 	case "wrapped": // KMS's; that it opens for this team alone is seen where it is opened
 		_, good = v.(*types.AttributeValueMemberB)
-	case "questions": // short hashes of what was asked: 6 bytes say nothing
+	case "questions": // short hashes of what was asked: 4 bytes say nothing
 		b, is := v.(*types.AttributeValueMemberB)
 		good = is && len(b.Value) > 0 && len(b.Value)%store.QuestionSize == 0
 	case "sealed at its key", "sealed at its partition":
