@@ -5,7 +5,6 @@ import (
 	"math"
 	"sort"
 	"strings"
-	"sync"
 
 	"github.com/messageai/sluice/internal/normalize"
 	"github.com/messageai/sluice/internal/provider"
@@ -44,17 +43,14 @@ type slot struct {
 // which collide on one still differ on the others.
 const slotsPerFeature = 4
 
-// New returns the embedder, which all of a process share: it is built from the
-// tables once, and safe for concurrent use.
-func New() *Embedder { return shared() }
-
-var shared = sync.OnceValue(func() *Embedder {
+// New builds the embedder from the tables.
+func New() *Embedder {
 	e := &Embedder{phrases: make(map[string][]weighted, 2500), begins: make(map[string]bool, 600)}
 	e.addTitles()
 	e.addIndustries()
 	e.addTerms()
 	return e
-})
+}
 
 // Model returns [Model].
 func (e *Embedder) Model() string { return Model }

@@ -203,7 +203,7 @@ func (w *Worker) handleFailure(ctx context.Context, m Message, id string, err er
 	w.Log.WarnContext(ctx, "step did not finish", "run", m.Run, "chunk", m.Chunk, "provider", m.Provider, "kind", kind, "error", err)
 	switch kind {
 	case fault.CapReached:
-		serr := w.Ledger.SetRunStatus(ctx, m.Ref, domain.RunPaused, fault.Message(err), domain.RunRunning, domain.RunPaused)
+		serr := w.Ledger.SetRunStatus(ctx, m.Ref, domain.RunPaused, fault.Message(err), domain.RunRunning)
 		if serr != nil && !fault.Is(serr, fault.Conflict) {
 			return serr
 		}

@@ -249,6 +249,18 @@ func TestAtTheCapTheRunPausesAndTheMessageIsParked(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a person has paused the run meanwhile", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T, w *world) {
+			pausedThen := func(ctx context.Context) (any, error) {
+				w.status, w.reason = domain.RunPaused, "paused by a person"
+				return capped(ctx)
+			}
+			if w.handle(t, record(t, message()), pausedThen) || w.reason != "paused by a person" || len(w.parked) != 1 {
+				t.Errorf("status %s (%s), parked %d", w.status, w.reason, len(w.parked))
+			}
+		})
+	})
 	t.Run("a person raises the cap at once", func(t *testing.T) {
 		t.Parallel()
 		inBubble(t, func(t *testing.T, w *world) {
