@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// Faults plans what goes wrong with calls from inside functions and from
-// clients made by [Stack.Config]. It is asked before every call, from many
-// goroutines. Calls that services make to one another are not asked about.
+// Faults plans what goes wrong with calls from inside functions, from clients made
+// by [Stack.Config] and from state machines to SQS and Lambda. It is asked before
+// every call, from many goroutines. Other calls that services make to one another,
+// such as a queue's poller or the reader of a map's objects, are not asked about.
 type Faults interface {
 	// BeforeCall is told the signing name of the service ("dynamodb"; for calls
 	// through [Transport] the host), the operation ("PutItem"; for [Transport]
 	// the method and path) and who calls: the function's name, else the role's,
-	// else "".
+	// else "". A state machine has no worker that could be killed.
 	BeforeCall(ctx context.Context, service, operation, caller string) Fault
 }
 

@@ -111,19 +111,7 @@ var throttles = map[string]struct {
 
 // refuse writes the error of a Throttle or a ServerError in the service's form.
 func refuse(w http.ResponseWriter, service string, m Mishap) {
-	e := &wire.Error{Status: 500, Code: "InternalServerError", Message: "We encountered an internal error. Please try again."}
-	switch service {
-	case "s3":
-		e.Code = "InternalError"
-	case "lambda":
-		e.Code = "ServiceException"
-	}
-	if m == Throttle {
-		e.Status, e.Code, e.Message = 400, "ThrottlingException", "Rate exceeded"
-		if t, ok := throttles[service]; ok {
-			e.Status, e.Code = t.status, t.code
-		}
-	}
+	e := refusal(service, m)
 	call := &wire.Call{Service: service, RequestID: "00000000-0000-4000-9000-ffffffffffff"}
 	switch service {
 	case "s3":
@@ -137,4 +125,22 @@ func refuse(w http.ResponseWriter, service string, m Mishap) {
 	default:
 		wire.WriteJSONError(w, call, "1.0", e)
 	}
+}
+
+// refusal is how a service refuses a call.
+func refusal(service string, m Mishap) *wire.Error {
+	e := &wire.Error{Status: 500, Code: "InternalServerError", Message: "We encountered an internal error. Please try again."}
+	switch service {
+	case "s3":
+		e.Code = "InternalError"
+	case "lambda":
+		e.Code = "ServiceException"
+	}
+	if m == Throttle {
+		e.Status, e.Code, e.Message = 400, "ThrottlingException", "Rate exceeded"
+		if t, ok := throttles[service]; ok {
+			e.Status, e.Code = t.status, t.code
+		}
+	}
+	return e
 }

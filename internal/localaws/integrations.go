@@ -3,6 +3,7 @@ package localaws
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -23,6 +24,31 @@ type integrations struct {
 	functionARN func(name string) string
 	functions   func() *lambda.Service // made after the state machines
 	queues      *sqs.Service
+	faults      Faults // nil: nothing goes wrong
+}
+
+// afflict lets a call of a state machine go wrong. lost is the error of an answer
+// that does not come although the call has its effect.
+func (i *integrations) afflict(ctx context.Context, service, operation string, role *iam.Principal) (lost, refused error) {
+	if i.faults == nil {
+		return nil, nil
+	}
+	caller := ""
+	if role != nil {
+		caller = role.Name
+	}
+	f := i.faults.BeforeCall(ctx, service, operation, caller)
+	if err := wait(ctx, f.Delay); err != nil {
+		return nil, err
+	}
+	switch f.Mishap {
+	case Throttle, ServerError:
+		return nil, refusal(service, f.Mishap)
+	case LoseAnswer:
+		return errors.New("the connection was reset"), nil
+	case NoMishap, KillBefore, KillAfter:
+	}
+	return nil, nil
 }
 
 // InvokeLambda implements stepfunctions.Integrations.
@@ -36,7 +62,14 @@ func (i *integrations) InvokeLambda(ctx context.Context, role *iam.Principal, fu
 	if err := call.Authorize("lambda:InvokeFunction", i.functionARN(name)); err != nil {
 		return stepfunctions.LambdaResult{}, err
 	}
+	lost, err := i.afflict(ctx, "lambda", "Invoke", role)
+	if err != nil {
+		return stepfunctions.LambdaResult{}, err
+	}
 	result, err := i.functions().Invoke(ctx, name, payload)
+	if err == nil {
+		err = lost
+	}
 	if err != nil {
 		return stepfunctions.LambdaResult{}, err
 	}
@@ -45,7 +78,14 @@ func (i *integrations) InvokeLambda(ctx context.Context, role *iam.Principal, fu
 
 // SendMessage implements stepfunctions.Integrations.
 func (i *integrations) SendMessage(ctx context.Context, role *iam.Principal, input json.RawMessage) (json.RawMessage, error) {
+	lost, err := i.afflict(ctx, "sqs", "SendMessage", role)
+	if err != nil {
+		return nil, err
+	}
 	out, err := i.queues.Handle(ctx, &wire.Call{Service: "sqs", Operation: "SendMessage", Principal: role, Body: input})
+	if err == nil {
+		err = lost
+	}
 	if err != nil {
 		return nil, err
 	}

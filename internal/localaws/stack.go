@@ -165,6 +165,7 @@ func (s *Stack) openCompute() error {
 			functionARN: func(name string) string { return "arn:aws:lambda:" + region + ":" + account + ":function:" + name },
 			functions:   func() *lambda.Service { return s.lambda },
 			queues:      s.queues,
+			faults:      s.opts.Faults,
 		},
 		Objects: objects{s.objects}, Role: role, Ended: events.ended, Interpreters: s.opts.Interpreters,
 	})

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -245,13 +246,13 @@ func TestFaults(t *testing.T) {
 type stubborn struct {
 	tables  *dynamodb.Client
 	secrets *secretsmanager.Client
-	tried   *int
+	tried   *atomic.Int64
 }
 
 func (h stubborn) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
 	_, err := h.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("app-ApiSecret")})
-	for err != nil && *h.tried < 2 {
-		*h.tried++
+	for err != nil && h.tried.Load() < 2 {
+		h.tried.Add(1)
 		_, err = h.tables.PutItem(context.WithoutCancel(ctx), &dynamodb.PutItemInput{TableName: aws.String("app-ItemsTable"), Item: keyOf("x")})
 	}
 	return []byte(`{"statusCode":200}`), nil
@@ -260,7 +261,7 @@ func (h stubborn) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
 func TestAKilledWorkerHasNoFurtherEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plan := &once{service: "secretsmanager", operation: "GetSecretValue", fault: localaws.Fault{Mishap: localaws.KillAfter, Delay: time.Second}}
-		functions, tried := factories(), 0
+		functions, tried := factories(), atomic.Int64{}
 		functions["api"] = func(_ context.Context, _ map[string]string, cfg aws.Config) (lambda.Handler, error) {
 			return stubborn{dynamodb.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), &tried}, nil
 		}
@@ -275,8 +276,8 @@ func TestAKilledWorkerHasNoFurtherEffect(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		out, err := dynamodb.NewFromConfig(config(t, s, "")).GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("app-ItemsTable"), Key: keyOf("x")})
-		if err != nil || len(out.Item) > 0 || tried != 2 {
-			t.Errorf("after %d calls of a dead worker: got item %v and error %v, want 2 calls and nothing", tried, out.Item, err)
+		if err != nil || len(out.Item) > 0 || tried.Load() != 2 {
+			t.Errorf("after %d calls of a dead worker: got item %v and error %v, want 2 calls and nothing", tried.Load(), out.Item, err)
 		}
 		if diff := cmp.Diff([]string{"app-ApiFunction secretsmanager GetSecretValue", " dynamodb GetItem"}, plan.calls); diff != "" {
 			t.Errorf("calls that could go wrong: %s", diff)

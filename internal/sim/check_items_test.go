@@ -53,7 +53,7 @@ var kinds = sync.OnceValue(func() (all []compiled) {
 		{table: "ledger", pk: "RUN#{run}", sk: "SPEND", holds: "cap:N room:N settled:N runover?:N p_*:N alert*:S"},
 		{table: "ledger", pk: "RUN#{run}", sk: "SHARD#{id}", holds: "doc?:S lease?:N owner?:S out_*:S dead_*:SS"},
 		{table: "ledger", pk: "RUN#{run}", sk: "CHUNK#{id}", holds: "doc?:S lease?:N owner?:S attempt?:N byhand?:SS out_*:S crm_*:S hand_*:S dead_*:SS"},
-		{table: "ledger", pk: "RUN#{run}#RESV", sk: "{id}/{provider}/{n}", holds: "provider:S month:S max:N open?:N presumed?:N actual?:N questions?:questions prepaid?:questions"},
+		{table: "ledger", pk: "RUN#{run}#RESV", sk: "{id}/{provider}/{n}", holds: "provider:S month:S max:N open?:N presumed?:N actual?:N questions?:questions mail?:questions prepaid?:questions"},
 		{table: "ledger", pk: "BUDGET#{team}#{month}", sk: "SPEND", holds: "cap:N room:N settled:N p_*:N n_*:N alert*:S"},
 
 		{table: "control", pk: "LIMIT#{account}", sk: "LIMIT", holds: "free:N share*:N", life: 2 * hoursOfDay}, // the pause that a provider asks for, and a day

@@ -80,13 +80,45 @@ func (w *world) checkBills(all []chunk) {
 		for _, op := range bill.ByOp {
 			charges += op.Charges
 		}
-		if bill.Repeated > 0 && (!w.rivals() || 2*bill.Repeated > charges) {
+		if bill.Repeated > metTwice(all, provider) && (!w.rivals() || 2*bill.Repeated > charges) {
 			w.fail(thatNothingIsBoughtTwice, "%s charged %d times for what it had charged before, of %d times", provider, bill.Repeated, charges)
 		}
 	}
 	if w.rivals() {
 		w.checkShared(all)
 	}
+}
+
+// metTwice is how many people the provider may have been asked about twice: by its
+// own id, and by name, since somebody else had found them at their company. Nobody
+// can know before the second answer that they are the same.
+func metTwice(all []chunk, provider string) (n int) {
+	type person struct {
+		team int
+		ref  string
+	}
+	holders, strangers := map[person]map[string]bool{}, map[person]bool{}
+	for _, c := range all {
+		for _, row := range slices.Concat(c.final, c.given) {
+			who := person{c.run.Team, row.Prospect.Refs[provider]}
+			if who.ref == "" {
+				continue
+			}
+			if holders[who] == nil {
+				holders[who] = map[string]bool{}
+			}
+			holders[who][row.Prospect.ID] = true
+			for _, finder := range []string{"apollo", "hunter", "zoominfo"} {
+				strangers[who] = strangers[who] || finder != provider && row.Prospect.Refs[finder] != ""
+			}
+		}
+	}
+	for who, ids := range holders {
+		if strangers[who] {
+			n += len(ids) - 1
+		}
+	}
+	return n
 }
 
 // checkShared checks that each of two teams bought each person once.

@@ -57,7 +57,7 @@ func (w *world) checkEnd(ctx context.Context, r *run) {
 		w.fail(thatRunsEnd, "campaign %d is cancelled, and nobody stopped it", r.number)
 	// A run fails as a whole if the steps that it has only one of are given up;
 	// what happens to a chunk or a source makes it partial.
-	case status == domain.RunFailed && !d.storm("plan", "finalize") && !(w.scenario.OpenAI && d.ill("openai")):
+	case status == domain.RunFailed && !d.storm("plan", "finalize", machine) && !(w.scenario.OpenAI && d.ill("openai")):
 		w.fail(thatRunsEnd, "campaign %d failed: %s", r.number, r.last.Reason)
 	}
 	if r.last.Spend.ReservedMicroUSD != 0 {
@@ -86,6 +86,7 @@ func (w *world) checkRows(ctx context.Context, r *run, tables tables) []chunk {
 	var sum domain.Counts
 	known := map[string]bool{}
 	for _, sh := range ledger.Shards {
+		w.checkShard(r, sh)
 		sum.In += sh.Seen
 		sum.Duplicate += sh.Duplicates
 		written := 0
@@ -114,6 +115,28 @@ func (w *world) checkRows(ctx context.Context, r *run, tables tables) []chunk {
 	return all
 }
 
+// checkShard checks that a source was read to its end, unless something kept it.
+func (w *world) checkShard(r *run, sh store.Shard) {
+	if status := domain.RunStatus(r.last.Status); status != domain.RunCompleted && status != domain.RunPartial {
+		return
+	}
+	if !sh.Done && !w.usedUp([]string{"discover", machine, "reap"}, sh.Source) {
+		w.fail(thatRunsEnd, "%s was not read to its end, and nothing kept it", sh.ID)
+	}
+}
+
+// checkGivenUp checks that a chunk came to its end, unless something used its
+// attempts up.
+func (w *world) checkGivenUp(c *chunk) {
+	if status := domain.RunStatus(c.run.last.Status); status != domain.RunCompleted && status != domain.RunPartial {
+		return
+	}
+	if c.ledger.Counts != nil && c.ledger.Failure == "" || w.usedUp([]string{"score", "convert", "finalize", machine}, "openai") {
+		return
+	}
+	w.fail(thatRunsEnd, "chunk %s was given up (%s: %s), and nothing can have used its attempts up", c.name, c.ledger.Failure, c.ledger.Cause)
+}
+
 // brokeOff reports whether a source could not be read to its end.
 func (w *world) brokeOff(l store.Ledger) bool {
 	return slices.ContainsFunc(l.Shards, func(sh store.Shard) bool { return !sh.Done })
@@ -125,6 +148,7 @@ func (w *world) checkChunk(ctx context.Context, c *chunk) (sum domain.Counts) {
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		w.fail(thatRowsCount, "chunk %s: %v", c.name, err)
 	}
+	w.checkGivenUp(c)
 	if c.ledger.Counts == nil {
 		return domain.Counts{Failed: len(c.found)}
 	}

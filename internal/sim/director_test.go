@@ -31,6 +31,9 @@ type planned struct {
 // names of functions and queues in the stack, without what all of them share.
 const namePrefix = "sluice-dev-"
 
+// machine is the place of calls of the state machine itself.
+const machine = "machine"
+
 func newDirector(events []event) *director {
 	d := &director{events: map[string][]*planned{}, count: map[string]int{}}
 	for _, e := range events {
@@ -74,7 +77,11 @@ func (d *director) due(places ...string) (now []event) {
 // BeforeCall implements localaws.Faults.
 func (d *director) BeforeCall(_ context.Context, service, operation, caller string) localaws.Fault {
 	function, ok := strings.CutPrefix(caller, namePrefix)
-	if !ok {
+	switch {
+	case ok:
+	case strings.HasSuffix(caller, "Role"): // a state machine's, nobody else is asked about
+		function = machine
+	default:
 		return localaws.Fault{}
 	}
 	var f localaws.Fault
@@ -170,6 +177,23 @@ func (d *director) exact() bool {
 // attempts of whoever calls it, or of it itself, were used up.
 func (d *director) storm(functions ...string) bool {
 	return slices.ContainsFunc(d.fired(), func(e event) bool { return e.times() >= 3 && slices.Contains(functions, e.In) })
+}
+
+// usedUp reports whether something happened that can use up the attempts of whoever
+// calls the functions, or of what they call: repeated mishaps there, providers that
+// are ill or shut, a database that is slow, or workers that were cut off.
+func (w *world) usedUp(functions []string, providers ...string) bool {
+	hits := 0
+	for _, e := range w.director.fired() {
+		switch {
+		case e.Do == doStop, e.Do == doRestart, e.Do == doRevoke, e.Do == doShut && slices.Contains(providers, e.Of):
+			return true
+		case slices.Contains(functions, e.In):
+			hits += e.times()
+		}
+	}
+	t := w.scenario.Tables
+	return hits >= 3 || t.Writes+t.Reads > 0 || t.Transaction > 0 || w.director.ill(providers...)
 }
 
 // ill reports whether one of the providers misbehaves by itself.

@@ -24,6 +24,9 @@ func draw(seed uint64) scenario {
 	if chance(r, 0.12) {
 		s.Tables = drawTempo(r)
 	}
+	if chance(r, 0.15) {
+		s.Tables.Stale = span(time.Duration(1+r.IntN(5000)) * time.Millisecond)
+	}
 	if chance(r, 0.3) {
 		s.Enrichers = slices.Clone(waterfalls[pick(r, 4, 3, 3, 2, 1)])
 	}
@@ -221,6 +224,8 @@ var places = []struct {
 	{3, "api", "", 40},
 	{1, "api", "dynamodb.PutItem", 4},
 	{1, "api", "states", 1},
+	{3, machine, "sqs.SendMessage", 8},
+	{2, machine, "lambda.Invoke", 8},
 }
 
 var queues = []string{"discover-apollo", "discover-googleplaces", "enrich-apollo", "enrich-hunter", "push-hubspot"}
@@ -249,6 +254,9 @@ func drawEvents(r *rand.Rand, campaigns int, enrichers []string) (all []event) {
 	for range calls {
 		e := place()
 		e.Do = []string{doThrottle, doError, doKillBefore, doKillAfter, doLose, doDelay}[pick(r, 2, 2, 4, 6, 5, 1)]
+		if e.In == machine && (e.Do == doKillBefore || e.Do == doKillAfter) {
+			e.Do = doLose // it has no worker to kill
+		}
 		switch {
 		case e.Do == doDelay:
 			e.For = span(time.Duration(1+r.IntN(90)) * time.Second)
@@ -266,17 +274,17 @@ func drawEvents(r *rand.Rand, campaigns int, enrichers []string) (all []event) {
 	}
 	// What people do while the API serves them would wait for itself.
 	if chance(r, 0.25) {
-		e := place("api")
+		e := place("api", machine)
 		e.Do, e.Who, e.For = doPause, r.IntN(campaigns), span(time.Duration(1+r.IntN(1200))*time.Second)
 		all = append(all, e)
 	}
 	for range pick(r, 4, 2, 1) {
-		e := place("api")
+		e := place("api", machine)
 		e.Do, e.Who = doSuppress, r.IntN(60)
 		all = append(all, e)
 	}
 	if chance(r, 0.06) {
-		e := place("api", "reap")
+		e := place("api", "reap", machine)
 		e.Do, e.Who, e.Times = doStop, r.IntN(campaigns), pick(r, 3, 0, 1, 1)
 		if all = append(all, e); chance(r, 0.2) {
 			all = append(all, event{Do: doKillBefore, In: "finalize", Nth: 1, Times: 3}) // its event is lost
@@ -287,19 +295,19 @@ func drawEvents(r *rand.Rand, campaigns int, enrichers []string) (all []event) {
 		all = append(all, event{Do: doKillAfter, In: "enrich", Call: []string{"s3", "dynamodb.TransactWriteItems"}[r.IntN(2)], Nth: 2 + r.IntN(6), Times: 30 + r.IntN(60)})
 	}
 	if chance(r, 0.03) {
-		e := place("api", "reap")
+		e := place("api", "reap", machine)
 		e.Do = doRestart
 		all = append(all, e)
 	}
 	if chance(r, 0.1) {
 		for range 1 + r.IntN(2) {
-			e := place("api", "reap")
+			e := place("api", "reap", machine)
 			e.Do, e.Who, e.Of = []string{doRotate, doRotate, doRevoke}[r.IntN(3)], r.IntN(campaigns), pickOf(r, keyed(enrichers))
 			all = append(all, e)
 		}
 	}
 	if chance(r, 0.06) {
-		e := place("api", "reap")
+		e := place("api", "reap", machine)
 		e.Do, e.Who, e.For = doShut, r.IntN(campaigns), span(time.Duration(1+r.IntN(3600))*time.Second)
 		e.Of = pickOf(r, append(slices.Clone(enrichers), "hubspot"))
 		all = append(all, e)

@@ -206,6 +206,18 @@ func mutations() []*mutation {
 			needs:  sameTeam,
 		},
 		{
+			name: "conversion", quick: true, hole: "no chunk can be converted, whatever happens",
+			breaks: []promise{thatRunsEnd},
+			call: func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+				if function != "convert" || c.service != "DynamoDB_20120810" {
+					return c.pass(next)
+				}
+				resp := c.answer(`{"__type":"com.amazon.coral.validate#ValidationException","message":"no"}`)
+				resp.Status, resp.StatusCode = "400 Bad Request", http.StatusBadRequest
+				return resp, nil
+			},
+		},
+		{
 			name: "claims of a killed worker", quick: true, hole: "a lost claim does not tell who holds it",
 			breaks: []promise{thatClaimsHold},
 			call: func(_ *world, _ string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {

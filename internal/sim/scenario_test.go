@@ -48,6 +48,7 @@ type tempo struct {
 	Reads       float64 `json:"reads,omitempty"`      // likewise
 	Transaction span    `json:"transaction,omitzero"` // that a write transaction takes, and holds its items
 	Expiry      span    `json:"expiry,omitzero"`      // from an item's end of life to its removal; zero: two days
+	Stale       span    `json:"stale,omitzero"`       // that reads may be behind which are not strongly consistent
 }
 
 // event is one thing that happens. Where it happens is the Nth call (from 1)
@@ -55,7 +56,7 @@ type tempo struct {
 // provider, everywhere.
 type event struct {
 	Do    string  `json:"do"`
-	In    string  `json:"in"`              // function, queue or provider
+	In    string  `json:"in"`              // function, queue or provider, or the state machine
 	Call  string  `json:"call,omitempty"`  // "dynamodb.PutItem", "dynamodb" or "api.apollo.io"; "" is any
 	Nth   int     `json:"nth,omitempty"`   // from 1
 	Times int     `json:"times,omitempty"` // calls in a row that are hit; copies of a message; how often the end of a stopped execution is told
@@ -133,8 +134,8 @@ func (s scenario) String() string {
 		{len(s.Enrichers) > 0, "enriched by " + strings.Join(s.Enrichers, ", ")},
 		{len(s.Credits) > 0, fmt.Sprintf("accounts have credits: %v", s.Credits)},
 		{s.Known > 0, fmt.Sprintf("the CRM knows %d people", s.Known)},
-		{s.Tables != tempo{}, fmt.Sprintf("DynamoDB serves %g writes and %g reads a second (0: any), transactions take %s, items outlive their end by %s",
-			s.Tables.Writes, s.Tables.Reads, time.Duration(s.Tables.Transaction), time.Duration(s.Tables.Expiry))},
+		{s.Tables != tempo{}, fmt.Sprintf("DynamoDB serves %g writes and %g reads a second (0: any), transactions take %s, items outlive their end by %s, reads are up to %s behind",
+			s.Tables.Writes, s.Tables.Reads, time.Duration(s.Tables.Transaction), time.Duration(s.Tables.Expiry), time.Duration(s.Tables.Stale))},
 	} {
 		if x.on {
 			b.WriteString("; " + x.text)

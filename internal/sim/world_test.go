@@ -215,6 +215,7 @@ func (w *world) begin(ctx context.Context) (err error) {
 		Interpreters: interpreters, Parameters: parameters, Providers: w.director.providers(), Faults: w.director, Disturb: w.director.disturb,
 		Tables: dynamodb.Dials{
 			PartitionWrites: tables.Writes, PartitionReads: tables.Reads, TransactionTime: time.Duration(tables.Transaction), TTLLag: time.Duration(tables.Expiry),
+			StaleReads: time.Duration(tables.Stale), Seed: w.scenario.Seed,
 		},
 		Logger: slog.New(slog.NewJSONHandler(w, nil)),
 		Wrap: func(function string, next aws.HTTPClient) aws.HTTPClient {
