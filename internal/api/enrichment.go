@@ -111,9 +111,9 @@ func (s *server) enrich(ctx context.Context, id string, in EnrichmentRequest) (E
 	if err != nil {
 		return out, err
 	}
-	ctx, cancel := context.WithTimeout(ratelimit.Interactive(ctx), onDemandTime)
+	inTime, cancel := context.WithTimeout(ratelimit.Interactive(ctx), onDemandTime)
 	defer cancel()
-	got, err := s.OnDemand.Do(ctx, single.Request{
+	got, err := s.OnDemand.Do(inTime, single.Request{
 		Ref: f.ref, Prospect: f.row.Prospect, Providers: names, Fields: fields, Verify: in.ValidateEmail,
 	})
 	if err != nil {
@@ -198,7 +198,7 @@ func (s *server) onDemandProviders(ctx context.Context, names []string, out *Enr
 }
 
 // dataOf is what a provider brought to a row: the values that have it as their
-// origin. known is false if that is nothing.
+// origin, and those that it confirmed. known is false if that is nothing.
 func dataOf(name string, row domain.Row) (data EnrichmentData, known bool) {
 	var all map[string]map[string]any
 	text, err := json.Marshal(struct {
@@ -211,11 +211,10 @@ func dataOf(name string, row domain.Row) (data EnrichmentData, known bool) {
 	if err != nil { // plain structs of ours
 		return data, false
 	}
-	for field, origin := range row.Prospect.Provenance {
-		part, key, _ := strings.Cut(field, ".")
+	tell := func(part, key string) {
 		value, has := all[part][key]
-		if origin.Source != name || !has {
-			continue
+		if !has {
+			return
 		}
 		known = true
 		switch part {
@@ -223,6 +222,17 @@ func dataOf(name string, row domain.Row) (data EnrichmentData, known bool) {
 			data.Person = with(data.Person, key, value)
 		case "company":
 			data.Company = with(data.Company, key, value)
+		}
+	}
+	for field, origin := range row.Prospect.Provenance {
+		part, key, _ := strings.Cut(field, ".")
+		if origin.Source == name {
+			tell(part, key)
+		}
+	}
+	for field, by := range row.Confirmed { // it said what was known
+		if part, key, _ := strings.Cut(field, "."); slices.Contains(by, name) {
+			tell(part, key)
 		}
 	}
 	contact := row.Prospect.Contact
@@ -271,7 +281,9 @@ func dataOf(name string, row domain.Row) (data EnrichmentData, known bool) {
 	default: // nobody could tell
 	}
 	for _, signal := range row.Prospect.Signals {
-		data.Signals, known = append(data.Signals, signal), true
+		if signal.Source == name {
+			data.Signals, known = append(data.Signals, signal), true
+		}
 	}
 	return data, known
 }

@@ -158,6 +158,28 @@ func (w *world) OpenSpend(_ context.Context, ref domain.Ref, limit money.Micro) 
 	})
 }
 
+func (w *world) Spend(_ context.Context, ref domain.Ref) (out store.Spend, err error) {
+	err = w.call("Spend", func() error {
+		out.Cap, out.Free = w.caps[ref.Run], w.caps[ref.Run]
+		for _, r := range w.ledger {
+			if strings.HasPrefix(r.ID, ref.Run+"|") && r.Open {
+				out.Free -= r.Max
+			} else if strings.HasPrefix(r.ID, ref.Run+"|") {
+				out.Free -= r.Actual
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (w *world) RaiseCap(_ context.Context, ref domain.Ref, limit money.Micro) error {
+	return w.call("RaiseCap", func() error {
+		w.caps[ref.Run] = max(w.caps[ref.Run], limit)
+		return nil
+	})
+}
+
 func (w *world) Begin(_ context.Context, ref domain.Ref, step, owner string, until time.Time) (done map[string]json.RawMessage, err error) {
 	err = w.call("Begin", func() error {
 		if out := w.done[ref.Run]; out != nil {

@@ -150,6 +150,14 @@ func (p *purchase) reserve(ctx context.Context) (*store.Reservation, error) {
 	if err := p.v.Store.OpenSpend(ctx, p.ref, p.worst()); err != nil {
 		return nil, err
 	}
+	// An earlier call that could not reserve may have opened it for a shorter list.
+	spend, err := p.v.Store.Spend(ctx, p.ref)
+	if err == nil && spend.Free < p.worst() {
+		err = p.v.Store.RaiseCap(ctx, p.ref, spend.Cap-spend.Free+p.worst())
+	}
+	if err != nil {
+		return nil, err
+	}
 	r := store.Reservation{ID: budget.ID(p.ref, p.v.Definition.Name, 0), Provider: p.v.Definition.Name, Max: p.worst()}
 	return &r, p.v.Budget.Ledger.Reserve(ctx, p.ref, r)
 }

@@ -28,6 +28,8 @@ type Store interface {
 	Record(ctx context.Context, ref domain.Ref, step string, record any) (found bool, err error)
 	PutRecord(ctx context.Context, ref domain.Ref, step string, record any) error
 	OpenSpend(ctx context.Context, ref domain.Ref, limit money.Micro) error
+	Spend(ctx context.Context, ref domain.Ref) (store.Spend, error)
+	RaiseCap(ctx context.Context, ref domain.Ref, limit money.Micro) error
 	Begin(ctx context.Context, ref domain.Ref, step, owner string, until time.Time) (done map[string]json.RawMessage, err error)
 	Finish(ctx context.Context, ref domain.Ref, step, owner string, output any) error
 	Release(ctx context.Context, ref domain.Ref, step, owner string) error

@@ -131,6 +131,67 @@ func TestAnOutageIsNamedAndTheRestAnswers(t *testing.T) {
 	})
 }
 
+// A provider that does not answer in time is named, and what the others said is
+// there, and kept.
+func TestAProviderThatHangsIsNamedAndTheRestAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, prospects := settledWorld(t, 10)
+		w.Sandbox.Faults("hunter").Set(upstream.Faults{Slow: 1, SlowBy: time.Minute})
+		request := api.EnrichmentRequest{Providers: []string{"apollo", "hunter"}}
+		got := must[api.Enrichment](t, w, "POST", enrichment+"prospects/"+prospects[0].ID, request)
+		if _, answered := got.EnrichmentData["apollo"]; !answered || got.Cost == 0 || !slices.ContainsFunc(got.Missing, func(m api.EnrichmentGap) bool { return m.Provider == "hunter" && m.Reason != "" }) {
+			t.Errorf("%+v", got)
+		}
+		w.Sandbox.Faults("hunter").Set(upstream.Faults{})
+		again := must[api.Enrichment](t, w, "POST", enrichment+"prospects/"+prospects[0].ID, request)
+		if diff := cmp.Diff(got.EnrichmentData["apollo"].Company, again.EnrichmentData["apollo"].Company); diff != "" || !again.EnrichmentData["apollo"].Cached {
+			t.Errorf("what Apollo says of the company (-asked +from the cache):\n%s", diff)
+		}
+	})
+}
+
+// Two jobs about the same people at once, for different things: what either paid
+// for is part of the prospects.
+func TestJobsAtTheSameTimeKeepWhatEachBought(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, prospects := settledWorld(t, 60)
+		w.Sandbox.Faults("clearbit").Set(upstream.Faults{Slow: 1, SlowBy: 5 * time.Second})
+		var ids []string
+		for _, p := range prospects {
+			ids = append(ids, p.ID)
+		}
+		var jobs []api.BatchJob
+		for _, r := range []api.BatchRequest{
+			{ProspectIDs: ids, Providers: []string{"apollo", "hunter"}, Fields: []string{"email"}},
+			{ProspectIDs: ids, Providers: []string{"clearbit", "apollo"}, Fields: []string{"company"}},
+		} {
+			jobs = append(jobs, must[api.BatchJob](t, w, "POST", enrichment+"batch", r))
+		}
+		bought := map[string]string{}
+		for _, job := range jobs {
+			for job.Status == "processing" {
+				time.Sleep(5 * time.Second)
+				job = must[api.BatchJob](t, w, "GET", enrichment+"batch/"+job.JobID, nil)
+			}
+			for _, p := range must[api.BatchPage](t, w, "GET", enrichment+"batch/"+job.JobID+"/prospects", nil).Prospects {
+				for _, data := range p.EnrichmentData {
+					if data.Email != "" && data.EmailStatus != string(domain.EmailInvalid) {
+						bought[p.ProspectID] = data.Email
+					}
+				}
+			}
+		}
+		if len(bought) == 0 {
+			t.Fatal("no address was bought")
+		}
+		for id, email := range bought {
+			if got := must[domain.Row](t, w, "GET", prospectsPath+id, nil).Prospect.Contact; got.Email == "" {
+				t.Errorf("prospect %s has no address, %s was bought for it", id, email)
+			}
+		}
+	})
+}
+
 func TestABatchGoesThroughTheQueues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, prospects := settledWorld(t, 300)

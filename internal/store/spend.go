@@ -187,12 +187,37 @@ func (s *Store) reserveItems(ref domain.Ref, r Reservation) []types.TransactWrit
 // back. Settling twice changes nothing, except that it puts right what
 // [Store.SettleOpen] presumed.
 func (s *Store) Settle(ctx context.Context, ref domain.Ref, r Reservation, actual money.Micro) error {
+	for {
+		closed, state, err := s.settleOnce(ctx, ref, r, actual)
+		if err != nil || closed || state != "open" {
+			return failure("store.settle", err)
+		}
+		// It was not open any more: settled before, or presumed at this moment.
+		presumed, err := s.presumed(ctx, ref, r.ID)
+		if err != nil || !presumed {
+			return failure("store.settle", err)
+		}
+	}
+}
+
+func (s *Store) presumed(ctx context.Context, ref domain.Ref, id string) (bool, error) {
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.opts.Ledger, Key: key(reservationPK(ref.Run), id), ConsistentRead: aws.Bool(true),
+		ProjectionExpression: aws.String("presumed"),
+	})
+	if err != nil {
+		return false, err
+	}
+	return intOf(out.Item, "presumed") == 1, nil
+}
+
+func (s *Store) settleOnce(ctx context.Context, ref domain.Ref, r Reservation, actual money.Micro) (closed bool, state string, err error) {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.opts.Ledger, Key: key(reservationPK(ref.Run), r.ID), ConsistentRead: aws.Bool(true),
 		ProjectionExpression: aws.String("#month, presumed"), ExpressionAttributeNames: map[string]string{"#month": "month"},
 	})
 	if err != nil {
-		return failure("store.settle", err)
+		return false, "", err
 	}
 	c := closing{month: textOf(out.Item, "month"), state: "open", update: "SET actual = :actual REMOVE #state, questions, mail"}
 	if len(r.Prepaid) > 0 {
@@ -201,7 +226,8 @@ func (s *Store) Settle(ctx context.Context, ref domain.Ref, r Reservation, actua
 	if intOf(out.Item, "presumed") == 1 {
 		c.state, c.counted = "presumed", r.Max
 	}
-	return failure("store.settle", s.closeReservation(ctx, ref, r, actual, c))
+	closed, err = s.closeReservation(ctx, ref, r, actual, c)
+	return closed, c.state, err
 }
 
 // SettleOpen settles every reservation that a run left open at its full amount:
@@ -218,9 +244,10 @@ func (s *Store) SettleOpen(ctx context.Context, ref domain.Ref) error {
 			return nil
 		}
 		r := Reservation{ID: textOf(it, "sk"), Provider: textOf(it, "provider"), Max: money.Micro(intOf(it, "max"))}
-		return s.closeReservation(ctx, ref, r, r.Max, closing{
+		_, err := s.closeReservation(ctx, ref, r, r.Max, closing{
 			month: textOf(it, "month"), state: "open", update: "SET actual = :actual, presumed = #state REMOVE #state",
 		})
+		return err
 	})
 	return failure("store.settle_open", err)
 }
@@ -234,7 +261,9 @@ type closing struct {
 	prepaid []byte      // that the update keeps
 }
 
-func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservation, actual money.Micro, c closing) error {
+// closeReservation reports whether it closed the reservation: not if it is not in
+// the state any more.
+func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservation, actual money.Micro, c closing) (closed bool, err error) {
 	settle := func(pk string) types.TransactWriteItem {
 		return types.TransactWriteItem{Update: &types.Update{
 			TableName: &s.opts.Ledger, Key: key(pk, "SPEND"),
@@ -270,7 +299,7 @@ func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservat
 	if err != nil || reasons != nil { // nothing was written
 		s.calls.add(of, made)
 	}
-	return err
+	return err == nil && reasons == nil, err
 }
 
 // Reserved reads what the reservations of a chunk and provider have left.

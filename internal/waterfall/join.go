@@ -33,6 +33,12 @@ func Join(row *domain.Row, from string, told domain.Row) {
 	}
 	merger{row: row, p: p, got: told.Prospect, origin: domain.Provenance{Source: from}, own: true}.all()
 	vouch(row, from, told)
+	found(row)
+}
+
+// found takes what is known off the list of what is missing.
+func found(row *domain.Row) {
+	p := row.Prospect
 	for _, field := range []struct {
 		field domain.Field
 		known bool
@@ -83,15 +89,35 @@ func newestOf(all []domain.EmailVerdict) (at time.Time) {
 
 // Later lays what was bought about a prospect since over the row as its run left
 // it: the data are the later ones, whoever bought them; state, score and lead are
-// the run's.
+// the run's. Of what was bought at the same time by two who did not know of each
+// other, both counts: a value that the later one lacks stays, unless it was refused.
 func Later(row *domain.Row, since domain.Row) {
-	source, profile := row.Prospect.Source, row.Prospect.ProfileID
+	was := *row
 	row.Prospect = since.Prospect
-	row.Prospect.Source, row.Prospect.ProfileID = source, profile
+	p := &row.Prospect
+	p.Source, p.ProfileID = was.Prospect.Source, was.Prospect.ProfileID
 	row.Calls = append(slices.Clip(row.Calls), since.Calls...)
 	row.Others = append(slices.Clip(row.Others), since.Others...)
-	row.Missing, row.Email = since.Missing, since.Email
-	if len(since.Confirmed) > 0 {
-		row.Confirmed = since.Confirmed
+	row.Missing, row.Email = maps.Clone(since.Missing), since.Email
+	row.Confirmed = union(since.Confirmed, was.Confirmed)
+	p.Refs, p.Provenance = union(p.Refs, was.Prospect.Refs), union(p.Provenance, was.Prospect.Provenance)
+	merger{row: row, p: p, got: was.Prospect, fill: true}.all()
+	if p.Contact.Email != "" && strings.EqualFold(p.Contact.Email, was.Prospect.Contact.Email) && since.Prospect.Contact.Email == "" {
+		p.Contact.EmailStatus, row.Email = was.Prospect.Contact.EmailStatus, was.Email
 	}
+	if p.Contact.Email == "" && p.Provenance[emailField].Source != "" { // it was refused
+		p.Provenance = maps.Clone(p.Provenance)
+		delete(p.Provenance, emailField)
+	}
+	found(row)
+}
+
+// union is a map with what another one has besides. It changes neither.
+func union[V any](m, more map[string]V) map[string]V {
+	if len(more) == 0 {
+		return m
+	}
+	out := maps.Clone(more)
+	maps.Copy(out, m)
+	return out
 }

@@ -76,9 +76,14 @@ type merger struct {
 	now    time.Time
 	// own takes only those fields of got over that name the origin's source.
 	own bool
+	// fill takes over what is not there, and leaves all else alone.
+	fill bool
 }
 
 func (m merger) note(field string) {
+	if m.fill {
+		return // the provenances are joined already
+	}
 	origin, ok := m.got.Provenance[field]
 	if !ok {
 		origin = m.origin
@@ -103,6 +108,9 @@ func (m merger) said(field string) bool {
 func (m merger) take(field, have, value string) bool {
 	if have == "" {
 		return true
+	}
+	if m.fill {
+		return false
 	}
 	holder := m.p.Provenance[field].Source
 	switch same := strings.EqualFold(have, value); {
@@ -130,6 +138,12 @@ func (m merger) searched(source string) bool {
 func (m merger) email() {
 	c, got := &m.p.Contact, m.got.Contact
 	if got.Email == "" || !m.said(emailField) || refused(m.row, got.Email) {
+		return
+	}
+	if m.fill {
+		if c.Email == "" {
+			c.Email = got.Email // what is known about it is the caller's
+		}
 		return
 	}
 	same := strings.EqualFold(c.Email, got.Email)

@@ -87,7 +87,7 @@ func (w *wave) keepAll(ctx context.Context, r *result) {
 	for i, a := range maps.Clone(r.answers) { // those at work change it
 		g.Go(func() error {
 			if !w.soldNow(ctx, w.questions[i], a) {
-				a.Cost = 0
+				a.Cost -= min(a.Cost, w.questions[i].price.Max()) // the rest is of records that nobody asked for
 			}
 			kept, err := w.keep(ctx, w.questions[i], a)
 			mu.Lock()
@@ -242,6 +242,11 @@ func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[strin
 		}
 		switch {
 		case a.Asking != "":
+			if q := c.question(waiting, key); c.exclusive(q.op, q.about) && !c.source.Definition.RepeatFree && a.Asking != c.ref.Run+"/"+c.ref.Chunk {
+				// Not claimed, as nobody else should ask; a job does, about a run's prospect.
+				c.waiting[key] = true
+				c.pending = max(c.pending, leaseWait)
+			}
 			continue
 		case a.Queued:
 			c.absent[key] = true // and paid for

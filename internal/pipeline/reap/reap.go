@@ -1,7 +1,7 @@
 // Package reap is the stage behind the dead-letter queues: a message that no
 // worker could handle fails its waiting task at once, so that its chunk does
 // not hang until a time-out, and is noted in the run's ledger, where people look
-// for causes. It imports domain, fault, store and task.
+// for causes. It imports domain, fault, money, store and task.
 package reap
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
 )
@@ -24,6 +25,8 @@ type Answers interface {
 
 // Ledger is where dead letters are noted.
 type Ledger interface {
+	Reserved(ctx context.Context, ref domain.Ref, provider string) (store.Left, error)
+	Settle(ctx context.Context, ref domain.Ref, r store.Reservation, actual money.Micro) error
 	SaveDeadLetter(ctx context.Context, ref domain.Ref, provider, message string, shard bool) error
 }
 
@@ -52,6 +55,10 @@ func (s *Stage) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEv
 			continue
 		}
 		if m.Token == "" { // a job's part ends by the note
+			if err := s.settle(ctx, m); err != nil {
+				s.Log.ErrorContext(ctx, "dead letter's money not settled", "message", record.MessageId, "run", m.Run, "error", err)
+				out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
+			}
 			continue
 		}
 		if err := s.Answers.Fail(ctx, m.Token, fault.Internal, "no worker could handle the message"); err != nil {
@@ -59,4 +66,14 @@ func (s *Stage) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEv
 		}
 	}
 	return out, nil
+}
+
+// settle counts what the last worker of a job's part may have spent as spent. A run
+// does so at its end; a job has none.
+func (s *Stage) settle(ctx context.Context, m task.Message) error {
+	left, err := s.Ledger.Reserved(ctx, m.Ref, m.Provider)
+	if err != nil || left.Open == nil {
+		return err
+	}
+	return s.Ledger.Settle(ctx, m.Ref, *left.Open, left.Open.Max)
 }

@@ -35,7 +35,8 @@ func (b *Batch) Do(ctx context.Context, job task.Job) (any, error) {
 		if fault.Is(err, fault.RateLimited, fault.CircuitOpen, fault.QuotaExhausted, fault.Unavailable, fault.Unclear, fault.BadResponse, fault.Conflict) {
 			return nil, err // the worker waits, or asks again
 		}
-		return store.JobStep{Doc: job.Doc, Failure: string(fault.KindOf(err)) + ": " + fault.Message(err)}, nil
+		step := store.JobStep{Doc: job.Doc, Failure: string(fault.KindOf(err)) + ": " + fault.Message(err)}
+		return b.end(ctx, job, step) // what earlier turns brought counts
 	}
 	var o struct {
 		Doc     string      `json:"doc"`
@@ -61,7 +62,12 @@ func (b *Batch) Do(ctx context.Context, job task.Job) (any, error) {
 		}
 		return step, b.Send(ctx, queue, body, time.Second)
 	}
-	rows, err := b.Store.Rows(ctx, job.Team, o.Doc)
+	return b.end(ctx, job, step)
+}
+
+// end makes what a chunk has brought part of its prospects.
+func (b *Batch) end(ctx context.Context, job task.Job, step store.JobStep) (any, error) {
+	rows, err := b.Store.Rows(ctx, job.Team, step.Doc)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +78,7 @@ func (b *Batch) Do(ctx context.Context, job task.Job) (any, error) {
 		}
 	}
 	step.Enriched = len(enriched)
-	return step, b.Store.AddLater(ctx, job.Team, o.Doc, enriched)
+	return step, b.Store.AddLater(ctx, job.Team, step.Doc, enriched)
 }
 
 // Known is a prospect as a job asks about it: what is known is not asked again.

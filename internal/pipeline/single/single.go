@@ -146,6 +146,9 @@ func (s *Stage) ask(ctx context.Context, ref domain.Ref, r Request) (Result, err
 	const rounds = 3
 	left := slices.Clone(r.Providers)
 	for round := range rounds {
+		if ctx.Err() != nil {
+			break
+		}
 		rows, later := map[string]domain.Row{}, []string(nil)
 		for _, name := range left {
 			row := s.question(name, fields, r)
@@ -170,7 +173,11 @@ func (s *Stage) ask(ctx context.Context, ref domain.Ref, r Request) (Result, err
 		}
 	}
 	for _, name := range left {
-		out.Missing = append(out.Missing, Missing{Provider: name, Why: s.whyNot(name, fields)})
+		why := s.whyNot(name, fields)
+		if ctx.Err() != nil {
+			why = "RateLimited: the time of the request was over before it could be asked; ask again, what was answered is kept"
+		}
+		out.Missing = append(out.Missing, Missing{Provider: name, Why: why})
 	}
 	return out, nil
 }
@@ -293,10 +300,11 @@ func (s *Stage) askAll(ctx context.Context, ref domain.Ref, all []string, rows m
 		})
 	}
 	_ = g.Wait() // no error: each reply has its own
+	var noMoney error
 	for _, name := range slices.Sorted(maps.Keys(replies)) {
 		got := replies[name]
 		if fault.Is(got.err, fault.CapReached) {
-			return got.err
+			noMoney = got.err
 		}
 		if got.err != nil {
 			s.Log.WarnContext(ctx, "provider not asked to the end", "provider", name, "kind", fault.KindOf(got.err), "error", got.err)
@@ -308,7 +316,10 @@ func (s *Stage) askAll(ctx context.Context, ref domain.Ref, all []string, rows m
 			out.Missing = append(out.Missing, Missing{Provider: name, Field: domain.Field(field), Why: strings.TrimPrefix(got.row.Missing[field], name+": ")})
 		}
 	}
-	return nil
+	if len(out.Answers) > 0 { // what was paid for is told
+		return nil
+	}
+	return noMoney
 }
 
 // reason is what a fault means to somebody who waits.
