@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
@@ -61,6 +62,32 @@ func TestOpenReservationsAreSettledInFullAndPutRightByWhoKnows(t *testing.T) {
 			t.Fatal(err)
 		}
 		check("nothing is open any more", spent(120))
+	})
+}
+
+// A worker that settles while the run's end presumes: its word counts.
+func TestAWorkerSettlesWhileTheRunEnds(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		for n := range 60 {
+			run := ref("")
+			run.Run = fmt.Sprint("r", n)
+			if err := s.OpenSpend(t.Context(), run, 1000); err != nil {
+				t.Fatal(err)
+			}
+			r := store.Reservation{ID: "c1/hunter/0", Provider: "hunter", Max: 100}
+			if err := s.Reserve(t.Context(), run, r); err != nil {
+				t.Fatal(err)
+			}
+			var g errgroup.Group
+			g.Go(func() error { return s.Settle(t.Context(), run, r, 10) })
+			g.Go(func() error { return s.SettleOpen(t.Context(), run) })
+			if err := g.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Spend(t.Context(), run); err != nil || got.Settled != 10 || got.Free != 990 {
+				t.Errorf("run %d: %+v, %v; want 10 settled", n, got, err)
+			}
+		}
 	})
 }
 
