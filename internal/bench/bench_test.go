@@ -85,8 +85,8 @@ func TestTables(t *testing.T) {
 	table := r.Table()
 	for _, line := range []string{
 		"| per prospect | 1000 prospects | 10000 prospects | one execution per lead |\n| --- | --- | --- | --- |\n",
-		"| DynamoDB write units without kept answers | 3.000 | 2.500 | 36 |\n| and those that keep providers' answers | 1.000 | 1.000 |  |\n",
-		"| without kept answers | 2.00 | 1.69 |  |\n",
+		"| DynamoDB write units without kept paid answers | 3.000 | 2.500 | 36 |\n| and those that keep paid answers | 1.000 | 1.000 |  |\n",
+		"| without kept paid answers | 2.00 | 1.69 |  |\n",
 		"| own processor ms per enriched prospect, p95 | 1.23 | 1.23 |  |\n",
 		"| **$ per million** | **2.63** | **2.32** | **559** |\n",
 	} {

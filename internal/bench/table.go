@@ -44,8 +44,8 @@ func (r Record) Table() string {
 	}
 	line("per prospect", "one execution per lead", func(x Result) string { return fmt.Sprintf("%d prospects", x.Prospects) })
 	b.WriteString("|" + strings.Repeat(" --- |", len(r.Runs)+2) + "\n")
-	line("DynamoDB write units without kept answers", "36", func(x Result) string { return fmt.Sprintf("%.3f", x.PerProspect["writeUnits"]-x.AnswerUnits) })
-	line("and those that keep providers' answers", "", func(x Result) string { return fmt.Sprintf("%.3f", x.AnswerUnits) })
+	line("DynamoDB write units without kept paid answers", "36", func(x Result) string { return fmt.Sprintf("%.3f", x.PerProspect["writeUnits"]-x.AnswerUnits) })
+	line("and those that keep paid answers", "", func(x Result) string { return fmt.Sprintf("%.3f", x.AnswerUnits) })
 	for _, row := range rows {
 		beside := ""
 		if n, ok := naive.perProspect[row.unit]; ok {
@@ -54,7 +54,7 @@ func (r Record) Table() string {
 		line(row.label, beside, func(x Result) string { return fmt.Sprintf("%.3f", x.PerProspect[row.unit]) })
 	}
 	line("**$ per million**", fmt.Sprintf("**%.0f**", naive.usd), func(x Result) string { return fmt.Sprintf("**%.2f**", x.Total()) })
-	line("without kept answers", "", func(x Result) string { return fmt.Sprintf("%.2f", x.Total()-x.AnswerUSD) })
+	line("without kept paid answers", "", func(x Result) string { return fmt.Sprintf("%.2f", x.Total()-x.AnswerUSD) })
 	line("prospects/min", "", func(x Result) string { return fmt.Sprintf("%.0f", x.PerMinute) })
 	line("processor ms", "", func(x Result) string { return fmt.Sprintf("%.2f", x.CPUMicroseconds/1000) })
 	line("own processor ms per enriched prospect, p95", "", func(x Result) string { return fmt.Sprintf("%.2f", x.OwnP95/1000) })

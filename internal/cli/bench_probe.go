@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"os"
@@ -22,6 +24,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/messageai/sluice/internal/localaws/meter"
+	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/practice"
 	"github.com/messageai/sluice/internal/store"
 )
@@ -217,26 +220,47 @@ func storedBytes(ctx context.Context, world *practice.World) (sum int64, err err
 	return sum, nil
 }
 
-// answerUnits is how many write units it took to keep the answers of providers:
-// each is written once.
+// answerUnits is how many write units it took to keep the answers of providers that
+// were paid for: each is written once.
 func answerUnits(ctx context.Context, world *practice.World) (units float64, err error) {
 	cfg, err := world.Stack.Config("")
 	if err != nil {
 		return 0, err
 	}
+	prefix := "CACHE#" + practice.Team + "#"
 	pages := dynamodb.NewScanPaginator(dynamodb.NewFromConfig(cfg), &dynamodb.ScanInput{
 		TableName:        aws.String(world.Stack.Output("ControlTable")),
-		FilterExpression: aws.String("begins_with(pk, :answers)"), ProjectionExpression: aws.String("answer"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":answers": &types.AttributeValueMemberS{Value: "CACHE#"}},
+		FilterExpression: aws.String("begins_with(pk, :answers)"), ProjectionExpression: aws.String("pk, answer"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":answers": &types.AttributeValueMemberS{Value: prefix}},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return 0, err
 		}
+		size, names := map[string]int{}, []string(nil)
 		for _, it := range page.Items {
-			if answer, ok := it["answer"].(*types.AttributeValueMemberB); ok {
-				units += math.Ceil(float64(len(answer.Value)+answerOverhead) / 1024)
+			pk, named := it["pk"].(*types.AttributeValueMemberS)
+			answer, kept := it["answer"].(*types.AttributeValueMemberB)
+			if named && kept {
+				name := strings.TrimPrefix(pk.Value, prefix)
+				size[name], names = len(answer.Value), append(names, name)
+			}
+		}
+		answers, err := world.Store.Answers(ctx, practice.Team, names, true)
+		if err != nil {
+			return 0, err
+		}
+		for name, raw := range answers {
+			var a struct {
+				Cost money.Micro
+				Also map[string]money.Micro
+			}
+			if err := json.Unmarshal(raw, &a); err != nil {
+				return 0, fmt.Errorf("read a kept answer: %w", err)
+			}
+			if a.Cost > 0 || len(a.Also) > 0 {
+				units += math.Ceil(float64(size[name]+answerOverhead) / 1024)
 			}
 		}
 	}
