@@ -8,6 +8,7 @@ import (
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,10 +75,20 @@ func (it item) readable(b *strings.Builder) {
 	}
 }
 
+// compressed is what stands compressed in a document, whose letters by chance spell
+// a name.
+var compressed = regexp.MustCompile(`"taught":"([^"]*)"`)
+
 func readable(b *strings.Builder, v types.AttributeValue) {
 	switch v := v.(type) {
 	case *types.AttributeValueMemberS:
-		b.WriteString(v.Value)
+		b.WriteString(compressed.ReplaceAllStringFunc(v.Value, func(text string) string {
+			packed, err := base64.StdEncoding.DecodeString(compressed.FindStringSubmatch(text)[1])
+			if err != nil {
+				return text
+			}
+			return string(unpacked(packed))
+		}))
 		b.WriteByte('\n')
 	case *types.AttributeValueMemberSS:
 		for _, s := range v.Value {

@@ -43,6 +43,14 @@ func draw(seed uint64) scenario {
 		s.Known = 0
 	}
 	s.Events = drawEvents(r, len(s.Campaigns), s.enrichers())
+	if slices.ContainsFunc(s.Campaigns, func(c campaign) bool { return c.Team != s.Campaigns[0].Team }) {
+		// A circuit is an account's. A team that shuts it and then takes a key of its own
+		// opens that one's again, and the other team would have to open the first.
+		changes := func(of string) bool {
+			return slices.ContainsFunc(s.Events, func(e event) bool { return (e.Do == doRotate || e.Do == doRevoke) && e.Of == of })
+		}
+		s.Events = slices.DeleteFunc(s.Events, func(e event) bool { return e.Do == doShut && changes(e.Of) })
+	}
 	if all := s.Campaigns; len(all) == 2 && all[0].Team == all[1].Team && !all[0].Bare && slices.Contains(s.enrichers(), "hunter") && chance(r, 0.35) {
 		// Whom Hunter finds at companies, it finds under ids of its own:
 		// the next campaign discovers some of them at Apollo, as other prospects.
