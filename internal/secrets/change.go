@@ -40,7 +40,11 @@ func (s *Store) Put(ctx context.Context, team, provider string, was domain.Provi
 }
 
 // Revoke takes a team's key out of use, everywhere within ten seconds, and then
-// destroys its value. The deployment's key does not stand in for it. It does not
+// takes the labels off its value, so that nobody gets it by the secret's name. AWS
+// deletes such versions in its own time: it keeps those of the last day and up to a
+// hundred, and until then who may read the secret can ask for one by its id (API
+// reference of PutSecretValue). A key that has leaked must be taken back at the
+// provider, too. The deployment's key does not stand in for it. It does not
 // matter whether the team has a key at all: afterwards nothing is sent to the
 // provider for it.
 func (s *Store) Revoke(ctx context.Context, team, provider string) error {
@@ -49,8 +53,7 @@ func (s *Store) Revoke(ctx context.Context, team, provider string) error {
 		return err
 	}
 	// The secret itself stays: a name is not free for days after a secret was
-	// deleted. Two empty values take both labels off the key, and AWS deletes
-	// versions without a label.
+	// deleted. Two empty values take both labels off the key.
 	for range 2 {
 		err := s.write(ctx, place{team, provider}, newVersion(), "{}")
 		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {

@@ -250,7 +250,7 @@ func TestARefusedKeyIsLookedUpAtOnce(t *testing.T) {
 	})
 }
 
-func TestTheRevokedKeyIsDestroyed(t *testing.T) {
+func TestTheRevokedKeyHasNoLabel(t *testing.T) {
 	t.Parallel()
 	inOffice(t, func(t *testing.T, o *office) {
 		s := o.process()
