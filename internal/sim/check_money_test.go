@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/sandbox/apollo"
 )
@@ -102,6 +103,10 @@ func metTwice(all []chunk, provider string) (n int) {
 		for _, row := range slices.Concat(c.final, c.given) {
 			who := person{c.run.Team, row.Prospect.Refs[provider]}
 			if who.ref == "" {
+				// Whom it was asked about by name, and what was lost with the answer.
+				if slices.ContainsFunc(row.Calls, func(call domain.Call) bool { return call.Provider == provider && call.Outcome == domain.CallUnclear }) {
+					n++
+				}
 				continue
 			}
 			if holders[who] == nil {
@@ -131,8 +136,9 @@ func (w *world) checkShared(all []chunk) {
 	buyers, lost := map[string][2]bool{}, [2]bool{}
 	for _, c := range all {
 		// Whom a company's row was asked about is not told by rows that were given
-		// up before the answer was in them: their team may have bought anybody once.
-		lost[c.run.Team] = lost[c.run.Team] || c.final == nil
+		// up before the answer was in them, nor by those of a turn whose workers all
+		// died: their team may have bought anybody once.
+		lost[c.run.Team] = lost[c.run.Team] || c.final == nil || w.director.storm("enrich")
 		for _, row := range slices.Concat(c.final, c.given) {
 			if ref := row.Prospect.Refs["apollo"]; ref != "" {
 				who := buyers[ref]

@@ -179,21 +179,27 @@ func (d *director) storm(functions ...string) bool {
 	return slices.ContainsFunc(d.fired(), func(e event) bool { return e.times() >= 3 && slices.Contains(functions, e.In) })
 }
 
+// hits is how often calls of the functions were hit.
+func (d *director) hits(functions ...string) (n int) {
+	for _, e := range d.fired() {
+		if slices.Contains(functions, e.In) {
+			n += e.times()
+		}
+	}
+	return n
+}
+
 // usedUp reports whether something happened that can use up the attempts of whoever
 // calls the functions, or of what they call: repeated mishaps there, providers that
 // are ill or shut, a database that is slow, or workers that were cut off.
 func (w *world) usedUp(functions []string, providers ...string) bool {
-	hits := 0
 	for _, e := range w.director.fired() {
-		switch {
-		case e.Do == doStop, e.Do == doRestart, e.Do == doRevoke, e.Do == doShut && slices.Contains(providers, e.Of):
+		if e.Do == doStop || e.Do == doRestart || e.Do == doRevoke || e.Do == doShut && slices.Contains(providers, e.Of) {
 			return true
-		case slices.Contains(functions, e.In):
-			hits += e.times()
 		}
 	}
 	t := w.scenario.Tables
-	return hits >= 3 || t.Writes+t.Reads > 0 || t.Transaction > 0 || w.director.ill(providers...)
+	return w.director.hits(functions...) >= 3 || t.Writes+t.Reads > 0 || t.Transaction > 0 || w.director.ill(providers...)
 }
 
 // ill reports whether one of the providers misbehaves by itself.

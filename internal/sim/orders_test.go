@@ -195,6 +195,7 @@ func (w *world) retry(ctx context.Context, r *run) bool {
 	if r.again >= r.Retry || ref.Run == "" {
 		return false
 	}
+	w.resumed(r) // if somebody had paused it before it was stopped
 	code, answer := w.call(ctx, r.Team, "POST", campaigns+"/"+ref.Campaign+"/retry", "", nil)
 	release := w.use()
 	defer release()
