@@ -1,12 +1,15 @@
 package sim_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/normalize"
 	"github.com/messageai/sluice/internal/sandbox/apollo"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // checkMoney checks the books: what a run may spend is free, spent, or set
@@ -81,7 +84,7 @@ func (w *world) checkBills(all []chunk) {
 		for _, op := range bill.ByOp {
 			charges += op.Charges
 		}
-		if bill.Repeated > metTwice(all, provider) && (!w.rivals() || 2*bill.Repeated > charges) {
+		if bill.Repeated > metTwice(all, provider)+spelledTwice(all, provider) && (!w.rivals() || 2*bill.Repeated > charges) {
 			w.fail(thatNothingIsBoughtTwice, "%s charged %d times for what it had charged before, of %d times", provider, bill.Repeated, charges)
 		}
 	}
@@ -122,6 +125,40 @@ func metTwice(all []chunk, provider string) (n int) {
 		if strangers[who] {
 			n += len(ids) - 1
 		}
+	}
+	return n
+}
+
+// spelledTwice is how many companies the provider may have been asked about twice:
+// by two spellings of the name ("Twinmode Systems", "TWINMODE SYSTEMS - Bristol
+// Office"), or by name and by domain. That they are one company is what the answer
+// tells.
+func spelledTwice(all []chunk, provider string) (n int) {
+	type question struct {
+		team       int
+		op, domain string
+	}
+	spellings := map[question]map[string]bool{}
+	for _, c := range all {
+		asked := map[string]string{} // what a row's company went by, by prospect id
+		for _, row := range c.found {
+			asked[row.Prospect.ID] = cmp.Or(row.Prospect.Company.Domain, normalize.CompanyKey(row.Prospect.Company.Name))
+		}
+		for _, row := range slices.Concat(c.final, c.given) {
+			for _, call := range row.Calls {
+				if call.Provider != provider || !waterfall.AboutCompany(call.Op) || row.Prospect.Company.Domain == "" {
+					continue
+				}
+				q := question{c.run.Team, call.Op, row.Prospect.Company.Domain}
+				if spellings[q] == nil {
+					spellings[q] = map[string]bool{}
+				}
+				spellings[q][asked[row.Prospect.ID]] = true
+			}
+		}
+	}
+	for _, names := range spellings {
+		n += len(names) - 1
 	}
 	return n
 }
