@@ -45,7 +45,7 @@ demo: ## run one campaign on this machine, with simulated providers
 	go run ./cmd/sluice demo
 
 race: ## run the tests of concurrent packages under the race detector (needs a C compiler)
-	go test -race -short -shuffle=on $(RACE)
+	go test -race -short -shuffle=on -timeout 40m $(RACE)
 
 cover: ## test coverage by package, then in total
 	@mkdir -p build

@@ -44,6 +44,31 @@ func TestARecordIsReadAsItWasKept(t *testing.T) {
 	}
 }
 
+// The figures that README shows, against the goals that it says they meet.
+func TestTheKeptFiguresMeetTheGoals(t *testing.T) {
+	t.Parallel()
+	kept, err := bench.Load("../../bench/results.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := 0
+	for _, r := range kept.Runs {
+		if r.PerMinute < 20_000 || r.OwnP95 > 5_000 {
+			t.Errorf("%d prospects: %.0f a minute, own p95 %.0f us; want at least 20,000 and at most 5,000", r.Prospects, r.PerMinute, r.OwnP95)
+		}
+		if r.Prospects < 90_000 {
+			continue
+		}
+		large++
+		if units := r.PerProspect["writeUnits"] - r.AnswerUnits; units > 3.1 || r.Total() > 4.10 {
+			t.Errorf("%d prospects: %.2f write units without kept paid answers, $%.2f per million; want at most 3.1 and 4.10", r.Prospects, units, r.Total())
+		}
+	}
+	if large == 0 {
+		t.Error("no run of 100,000 prospects is kept")
+	}
+}
+
 func TestTheGateShutsOnCountsAlone(t *testing.T) {
 	t.Parallel()
 	var kept bench.Record

@@ -2,9 +2,10 @@
 // runs on, and drives each bootstrap as a process of its own: through a Runtime
 // API on loopback, with the sample events of events/, against the local stack
 // and the simulated providers behind an HTTPS proxy. It fails when a bootstrap
-// does not start, when an answer differs from its golden file, and when an
-// error has not aws-lambda-go's shape; it prints times, memory and, for arm64,
-// zip sizes. It may import what practice mode may, and it is the only package
+// does not start, when an answer differs from its golden file, when an error has
+// not aws-lambda-go's shape, and when a function needs more memory than the
+// template gives it or longer to start than Lambda allows; it prints times, memory
+// and, for arm64, zip sizes. It may import what practice mode may, and it is the only package
 // that starts processes. It is not for load, nor for the times of Lambda itself:
 // there is no micro-VM, no download and no CPU share here.
 //
@@ -46,7 +47,7 @@ func main() {
 type figures struct {
 	zip                int // bytes
 	init, first, warm  []time.Duration
-	memory             int // kilobytes
+	memory, limit      int // kilobytes; limit is what the template gives
 	samples, different int
 }
 
@@ -82,6 +83,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		}
 	}
 	b.print(out)
+	b.checkLimits()
 	return errors.Join(b.wrong...)
 }
 
@@ -201,6 +203,7 @@ func (b *bench) start(ctx context.Context, w *world, function string) (*process,
 		return nil, fmt.Errorf("the template has no function with the code functions/%s", function)
 	}
 	f := w.Stack.Template().Functions[i]
+	b.figures[function].limit = f.MemoryMB << 10
 	env, err := w.environment(ctx, f)
 	if err != nil {
 		return nil, err
@@ -246,6 +249,16 @@ func (b *bench) send(ctx context.Context, w *world, p *process, name string, fir
 
 func (b *bench) fail(name string, err error) {
 	b.wrong = append(b.wrong, fmt.Errorf("%s: %w", name, err))
+}
+
+// checkLimits compares what was measured with what Lambda would allow.
+func (b *bench) checkLimits() {
+	for _, name := range slices.Sorted(maps.Keys(b.figures)) {
+		f := b.figures[name]
+		if f.memory > f.limit {
+			b.fail(name, fmt.Errorf("it needs %d MB and has %d: Lambda would kill it; raise MemorySize in template.yaml", f.memory>>10, f.limit>>10))
+		}
+	}
 }
 
 func (b *bench) print(out io.Writer) {

@@ -174,7 +174,7 @@ func TestARevokedKeyIsOutOfUseEverywhereWithinTenSeconds(t *testing.T) {
 		s := wait(t, w, id)
 		all, _ := d.times(hunter, "")
 		before := slices.DeleteFunc(slices.Clone(all), revoked.Before)
-		if latest(all).After(revoked.Add(10*time.Second)) || len(before) == 0 || latest(before).Before(revoked.Add(-2*time.Second)) {
+		if latest(all).After(revoked.Add(10*time.Second)) || len(before) == 0 || latest(before).Before(revoked.Add(-5*time.Second)) {
 			t.Errorf("revoked at %s; Hunter's last call before was at %s, its last at all %s; want none ten seconds later", revoked, latest(before), latest(all))
 		}
 		if others, _ := d.times(zerobounce, ""); !latest(others).After(revoked.Add(20 * time.Second)) {
@@ -212,7 +212,7 @@ func TestARotatedKeyIsUsedEverywhereWithinTenSeconds(t *testing.T) {
 		}
 		check(t, w, s)
 		after := listed(t, w, "hunter").Key
-		if after.Fingerprint == before.Fingerprint || after.State != "connected" || after.Owner != "team" || after.Calls < int64(len(all))-20 || after.Calls > int64(len(all)) {
+		if after.Fingerprint == before.Fingerprint || after.State != "connected" || after.Owner != "team" || after.Calls < int64(len(all)*19/20) || after.Calls > int64(len(all)) {
 			t.Errorf("of %d calls the list says %+v (before: %+v)", len(all), after, before)
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,7 @@ import (
 	"github.com/messageai/sluice/internal/sandbox/openai"
 	"github.com/messageai/sluice/internal/sandbox/pinecone"
 	"github.com/messageai/sluice/internal/sandbox/upstream"
+	"github.com/messageai/sluice/internal/sandbox/zoominfo"
 	"github.com/messageai/sluice/internal/store"
 )
 
@@ -219,7 +221,11 @@ func (w *World) openProviders(opts Options) (err error) {
 }
 
 func (w *World) openStack(ctx context.Context, opts Options) (err error) {
-	parameters := map[string]string{"VectorIndex": "pinecone", "PineconeIndexHost": w.pinecone.Host()}
+	topics := zoominfo.Topics(w.Sandbox.Market())
+	parameters := map[string]string{
+		"VectorIndex": "pinecone", "PineconeIndexHost": w.pinecone.Host(),
+		"ZoomInfoIntentTopics": strings.Join(topics[:min(50, len(topics))], ","), // as many as a question may name
+	}
 	for k, v := range opts.Parameters {
 		parameters[k] = v
 	}

@@ -69,15 +69,22 @@ func (w *world) checkCRM(ctx context.Context, all []chunk, t tables) {
 }
 
 // unfinished reports whether the push of a lead was given up, and that was said:
-// the chunk has no result of that CRM and its run did not complete, or, for a
-// push that a person asked for and nobody reports on, its workers had reason to
-// give up until the message was a dead letter.
+// the chunk has no result of that CRM and its run did not complete, which something
+// must have caused, or, for a push that a person asked for and nobody reports on,
+// its workers had reason to give up until the message was a dead letter.
 func (w *world) unfinished(l lead) bool {
 	if l.manual {
 		return w.director.storm("push-hubspot") || w.director.ill("hubspot")
 	}
 	_, done := l.chunk.ledger.CRM["hubspot"]
-	return !done && l.chunk.run.last.Status != string(domain.RunCompleted)
+	switch domain.RunStatus(l.chunk.run.last.Status) {
+	case domain.RunCompleted:
+		return false
+	case domain.RunPartial:
+		return !done && w.usedUp([]string{"push-hubspot", machine, "reap"}, "hubspot")
+	default: // it was stopped, or failed as a whole
+		return !done
+	}
 }
 
 // leads are everybody who became one, by the rows and by hand.

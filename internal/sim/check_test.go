@@ -30,6 +30,7 @@ func (w *world) check(ctx context.Context) {
 	w.checkBills(all)
 	w.checkCRM(ctx, all, tables)
 	w.checkSuppressed(all)
+	w.checkAsked(ctx, all)
 	w.checkTeams(ctx)
 	w.checkRest(ctx, tables)
 	w.checkSeen(ctx, tables)

@@ -26,6 +26,7 @@ type director struct {
 type planned struct {
 	event
 	fired bool
+	hits  int // calls that it has hit
 }
 
 // names of functions and queues in the stack, without what all of them share.
@@ -67,6 +68,7 @@ func (d *director) due(places ...string) (now []event) {
 		for _, p := range waiting {
 			if n == p.Nth || n > p.Nth && n < p.Nth+p.times() && p.Do != doCopy {
 				p.fired = true
+				p.hits++
 				now = append(now, p.event)
 			}
 		}
@@ -176,14 +178,18 @@ func (d *director) exact() bool {
 // storm reports whether one of the functions was hit so often in a row that the
 // attempts of whoever calls it, or of it itself, were used up.
 func (d *director) storm(functions ...string) bool {
-	return slices.ContainsFunc(d.fired(), func(e event) bool { return e.times() >= 3 && slices.Contains(functions, e.In) })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(d.all, func(p *planned) bool { return p.hits >= 3 && slices.Contains(functions, p.In) })
 }
 
 // hits is how often calls of the functions were hit.
 func (d *director) hits(functions ...string) (n int) {
-	for _, e := range d.fired() {
-		if slices.Contains(functions, e.In) {
-			n += e.times()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.all {
+		if slices.Contains(functions, p.In) && p.Do != doCopy && p.Do != doLate {
+			n += p.hits
 		}
 	}
 	return n

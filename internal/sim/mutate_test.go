@@ -23,6 +23,22 @@ func renamed(in, kind string) func(*world, string, *awsCall, aws.HTTPClient) (*h
 	}
 }
 
+// refused makes a mutation in which DynamoDB refuses whatever a function asks of
+// it, from when on says.
+func refused(in string, from func(*world) bool) func(*world, string, *awsCall, aws.HTTPClient) (*http.Response, error) {
+	return func(w *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
+		if function != in || c.service != "DynamoDB_20120810" || !from(w) {
+			return c.pass(next)
+		}
+		resp := c.answer(`{"__type":"com.amazon.coral.validate#ValidationException","message":"no"}`)
+		resp.Status, resp.StatusCode = "400 Bad Request", http.StatusBadRequest
+		return resp, nil
+	}
+}
+
+// wentWrong reports whether anything has happened so far.
+func wentWrong(w *world) bool { return len(w.director.fired()) > 0 }
+
 // twice makes every upsert of contacts twice, the first time under another id,
 // as a product would whose ids are not the same at every attempt.
 func twice(_ *world, r *http.Request, next http.RoundTripper) (*http.Response, error) {

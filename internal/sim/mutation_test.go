@@ -208,14 +208,18 @@ func mutations() []*mutation {
 		{
 			name: "conversion", quick: true, hole: "no chunk can be converted, whatever happens",
 			breaks: []promise{thatRunsEnd},
-			call: func(_ *world, function string, c *awsCall, next aws.HTTPClient) (*http.Response, error) {
-				if function != "convert" || c.service != "DynamoDB_20120810" {
-					return c.pass(next)
-				}
-				resp := c.answer(`{"__type":"com.amazon.coral.validate#ValidationException","message":"no"}`)
-				resp.Status, resp.StatusCode = "400 Bad Request", http.StatusBadRequest
-				return resp, nil
-			},
+			call:   refused("convert", func(*world) bool { return true }),
+		},
+		{
+			name: "enrichment", hole: "once anything has gone wrong, wherever, nothing is enriched",
+			breaks: []promise{thatRowsAreEnriched},
+			call:   refused("enrich", wentWrong),
+		},
+		{
+			name: "pushes", hole: "once anything has gone wrong, wherever, nothing is pushed",
+			breaks: []promise{thatCRMIsOneToOne},
+			call:   refused("push-hubspot", wentWrong),
+			needs:  func(s scenario) bool { return !with(func(c campaign) bool { return c.Hold })(s) },
 		},
 		{
 			name: "claims of a killed worker", quick: true, hole: "a lost claim does not tell who holds it",

@@ -11,6 +11,7 @@ const (
 	thatItWorks              promise = "works"   // what has to succeed does; no panic, no goroutine left
 	thatRunsEnd              promise = "ends"    // a run comes to its end, in time and to the right one
 	thatNothingIsLeft        promise = "rests"   // afterwards nothing moves and nobody waits: no message, execution or parked item is left
+	thatRowsAreEnriched      promise = "asked"   // what a campaign wants to know is asked, of whoever may know it
 	thatRowsCount            promise = "rows"    // every row is in exactly one state, and counted once
 	thatClaimsHold           promise = "claims"  // a prospect of a team is in one chunk, and where it was claimed for
 	thatLeadsAreOne          promise = "leads"   // a person is one lead of a team

@@ -32,13 +32,19 @@ type Entry struct {
 	// Prices returns the price table where it depends on the customer's plan;
 	// nil if it does not.
 	Prices func(provider.Settings) (money.Table, error)
+	// Offers returns what can be asked where it depends on the settings; nil if it
+	// does not.
+	Offers func(provider.Settings) map[string]provider.Offer
 }
 
-// For returns the definition with the prices of the customer's own plan. What
+// For returns the definition with what the customer's own plan offers, at its prices. What
 // is reserved before a call must be computed from these, or an expensive plan
 // would be charged more than was reserved.
 func (e Entry) For(s provider.Settings) (provider.Definition, error) {
 	d := e.Definition
+	if e.Offers != nil {
+		d.Offers = e.Offers(s)
+	}
 	if e.Prices == nil {
 		return d, nil
 	}
@@ -63,7 +69,7 @@ func All() []Entry {
 		{Definition: openai.Definition(), Classify: openai.Classify, Build: build(openai.New), Prices: openai.Prices},
 		{Definition: pinecone.Definition()}, // built by [VectorIndexes]
 		{Definition: zerobounce.Definition(), Classify: zerobounce.Classify, Build: build(zerobounce.New), Prices: zerobounce.Prices},
-		{Definition: zoominfo.Definition(), Classify: zoominfo.Classify, Build: build(zoominfo.New), Prices: zoominfo.Prices},
+		{Definition: zoominfo.Definition(), Classify: zoominfo.Classify, Build: build(zoominfo.New), Prices: zoominfo.Prices, Offers: zoominfo.Offers},
 	}
 }
 

@@ -29,7 +29,7 @@
 //	                 dollar is no more than a round number
 //	intent_topics    1 to 50 values of GET /data/v1/lookup/intent-topics, separated
 //	                 by commas. There is no default, as an unknown topic fails the
-//	                 call: without them find_intent is Forbidden
+//	                 call: without them nobody is asked for intent
 //	contact_fields,  output fields to ask for, separated by commas, where the
 //	company_fields   account may not have all of the default: one such field is an
 //	                 error (PFAPI0001, PFAPI0009), not an omission

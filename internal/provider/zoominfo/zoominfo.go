@@ -62,6 +62,16 @@ func Definition() provider.Definition {
 	}
 }
 
+// Offers is what can be asked with the settings: intent only about topics, the
+// setting intent_topics.
+func Offers(s provider.Settings) map[string]provider.Offer {
+	offers := Definition().Offers
+	if len(list(s["intent_topics"])) == 0 {
+		delete(offers, provider.OpFindIntent)
+	}
+	return offers
+}
+
 // Prices returns the price table for the customer's own price of a credit, the
 // setting credit_microusd.
 func Prices(s provider.Settings) (money.Table, error) {

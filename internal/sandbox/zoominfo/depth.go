@@ -115,8 +115,8 @@ func (s *Server) signal(firm int, surge market.Surge) any {
 // Topics are the values that a question about intent may name.
 func (s *Server) Topics() []string { return slices.Clone(s.topics) }
 
-// topics are the topics that the market's companies care about, in order.
-func topics(m *market.Market) []string {
+// Topics are the topics that the companies of a market care about, in order.
+func Topics(m *market.Market) []string {
 	var all []string
 	for firm := range min(m.Companies(), 400) {
 		for _, theme := range m.Company(firm).Themes {

@@ -66,7 +66,7 @@ func New(m *market.Market, front *upstream.Server, key string, o Options) *Serve
 	if s.options.Price == 0 {
 		s.options.Price = CreditPrice
 	}
-	s.topics = topics(m)
+	s.topics = Topics(m)
 	s.mux.HandleFunc("POST /gtm/data/v1/contacts/search", s.searchContacts)
 	s.mux.HandleFunc("POST /gtm/data/v1/companies/search", s.searchCompanies)
 	s.mux.HandleFunc("POST /gtm/data/v1/contacts/enrich", s.enrichContacts)

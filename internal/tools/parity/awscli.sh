@@ -26,7 +26,7 @@ server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
 for ((i = 0; ; i++)); do
 	if (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
-	if ! kill -0 "$server" 2>/dev/null || [ "$i" -ge 150 ]; then
+	if ! kill -0 "$server" 2>/dev/null || [ "$i" -ge 300 ]; then
 		echo "awscli.sh: sluice dev does not answer on port $port; it says:" >&2
 		tail -n 20 "$out/sluice.log" >&2
 		exit 1
@@ -61,8 +61,8 @@ campaign=$(call POST campaigns '{"icpId":"'"$icp"'","name":"aws","platforms":["a
 for ((i = 0; ; i++)); do
 	status=$(call GET "campaigns/$campaign" | field status)
 	[ "$status" = running ] || break
-	if [ "$i" -ge 240 ]; then
-		echo "awscli.sh: the campaign still runs after two minutes" >&2
+	if [ "$i" -ge 1200 ]; then
+		echo "awscli.sh: the campaign still runs after ten minutes" >&2
 		exit 1
 	fi
 	sleep 0.5

@@ -37,7 +37,7 @@ fi
 "${start[@]}" >"$out/log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
-for _ in $(seq 100); do
+for _ in $(seq 600); do
 	if answers; then break; fi
 	if ! kill -0 "$server" 2>/dev/null; then break; fi
 	sleep 0.1
