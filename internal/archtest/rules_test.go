@@ -77,7 +77,7 @@ var rules = []rule{
 	{group: "internal/bench"},
 	{group: "internal/sim"},
 	{group: "internal/binaries", inside: "app domain money practice localaws/template"},
-	{group: "internal/cli", inside: "** !archtest !provider/providertest !pipeline/*", outside: awsSDK + " github.com/google/pprof/profile github.com/alecthomas/kong golang.org/x/term " + uuid + " " + workers},
+	{group: "internal/cli", inside: "** !archtest !provider/providertest !pipeline/*", outside: awsSDK + " " + lambda + " github.com/google/pprof/profile github.com/alecthomas/kong golang.org/x/term " + uuid + " " + workers},
 	{group: "cmd/sluice", inside: "cli . config"},
 
 	{group: "."}, // the deployed files, embedded

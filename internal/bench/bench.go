@@ -35,6 +35,9 @@ type Result struct {
 	// PerSandbox is the most that one sandbox of a function asked for, by unit and
 	// function.
 	PerSandbox map[string]float64 `json:"mostPerSandbox"`
+	// MostReadKB is the most that one invocation of a function read from AWS, by
+	// function: what a worker holds in memory goes by it.
+	MostReadKB map[string]int64 `json:"mostKBReadByOneInvocation"`
 	// OwnP95 is the processor time of function enrich per enriched prospect that
 	// 95 % of them stay within, in microseconds.
 	OwnP95 float64 `json:"ownMicrosecondsPerEnrichedProspectP95"`
@@ -51,6 +54,17 @@ func (r Result) Total() float64 {
 		sum += r.USD[unit]
 	}
 	return sum
+}
+
+// mostRead is the function of which one invocation read most, and how many
+// kilobytes; the first by name among equals.
+func (r Result) mostRead() (function string, most int64) {
+	for _, name := range slices.Sorted(maps.Keys(r.MostReadKB)) {
+		if kb := r.MostReadKB[name]; kb > most {
+			function, most = name, kb
+		}
+	}
+	return function, most
 }
 
 // Record is the file of kept results.

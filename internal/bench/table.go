@@ -60,6 +60,10 @@ func (r Record) Table() string {
 	line("own processor ms per enriched prospect, p95", "", func(x Result) string { return fmt.Sprintf("%.2f", x.OwnP95/1000) })
 	line("peak memory MB", "", func(x Result) string { return fmt.Sprintf("%d", x.PeakMemoryMB) })
 	line("of it stored by the local AWS", "", func(x Result) string { return fmt.Sprintf("%d", x.StoredMB) })
+	line("most KB that one invocation read (its function)", "", func(x Result) string {
+		name, most := x.mostRead()
+		return fmt.Sprintf("%d (%s)", most, name)
+	})
 	return b.String()
 }
 

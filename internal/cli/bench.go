@@ -102,7 +102,7 @@ func (b *benchCommand) measure(ctx context.Context, world *practice.World, p *pr
 		}
 		r.PerProspect[u.String()], r.USD[u.String()] = billed.Count(u)/n, billed.CostMicroUSD(u)/n
 	}
-	r.PerSandbox = p.perSandbox()
+	r.PerSandbox, r.MostReadKB = p.perSandbox(), p.mostRead()
 	ledger, err := world.Store.Ledger(ctx, domain.Ref{Team: practice.Team, Campaign: started.CampaignID, Run: started.RunID})
 	if err != nil {
 		return r, err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -46,10 +48,26 @@ type probe struct {
 	sandboxes []*sandboxUse
 }
 
-// sandboxUse is what one sandbox of a function asked for to get going.
+// sandboxUse is what one sandbox of a function asked for to get going, and the most
+// that it read for one invocation. A sandbox has one invocation at a time.
 type sandboxUse struct {
 	function      string
 	secrets, keys atomic.Int64
+
+	mu         sync.Mutex
+	invocation string
+	read, most int64 // bytes of answers of AWS
+}
+
+// hold counts what an invocation has read.
+func (u *sandboxUse) hold(invocation string, n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.invocation != invocation {
+		u.invocation, u.read = invocation, 0
+	}
+	u.read += int64(n)
+	u.most = max(u.most, u.read)
 }
 
 // usage is what a probe measured.
@@ -159,6 +177,34 @@ func (p *probe) perSandbox() map[string]float64 {
 	return most
 }
 
+// mostRead is the most kilobytes of answers of AWS that one invocation of a function
+// read, by function: rows, answers and ledgers are what a worker holds in memory,
+// and this is how they grow with a campaign.
+func (p *probe) mostRead() map[string]int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	most := map[string]int64{}
+	for _, s := range p.sandboxes {
+		s.mu.Lock()
+		most[s.function] = max(most[s.function], s.most>>10)
+		s.mu.Unlock()
+	}
+	return most
+}
+
+// readBody counts what is read of an answer.
+type readBody struct {
+	io.ReadCloser
+	read func(n int)
+}
+
+// Read implements io.Reader.
+func (b readBody) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	b.read(n)
+	return n, err
+}
+
 type localAWS struct {
 	next aws.HTTPClient
 	use  *sandboxUse
@@ -173,6 +219,9 @@ func (l localAWS) Do(r *http.Request) (out *http.Response, err error) {
 		l.use.keys.Add(1)
 	}
 	pprof.Do(r.Context(), pprof.Labels(practice.Stage, "local AWS"), func(context.Context) { out, err = l.next.Do(r) }) //nolint:bodyclose // the caller closes it
+	if lc, ok := lambdacontext.FromContext(r.Context()); ok && err == nil {
+		out.Body = readBody{out.Body, func(n int) { l.use.hold(lc.AwsRequestID, n) }}
+	}
 	return out, err
 }
 

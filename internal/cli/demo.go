@@ -119,8 +119,11 @@ func workerParameters() map[string]string {
 	return map[string]string{"WorkerTimeout": "15", "WorkerVisibility": "90", "OutagePatience": "5"}
 }
 
-// marketSize is a market in which the search finds enough.
-func marketSize(prospects int) int { return min(max(20_000, prospects*40), 2_000_000) }
+// marketSize is a market in which the search finds enough: one in forty fits what
+// it looks for, one in seven where it takes in all that is near.
+func marketSize(prospects int) int {
+	return min(max(20_000, min(prospects*40, 2_000_000), prospects*8), 8_000_000)
+}
 
 func (d *demoCommand) play(ctx context.Context, t terminal, world *practice.World, dir string, s session) error {
 	c := client{api: world.API(), key: practice.Key}

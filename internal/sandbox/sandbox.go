@@ -24,7 +24,7 @@ import (
 // published quotas, no latency, no faults and no memory across processes.
 type Options struct {
 	Seed    uint64
-	People  int              // zero: 20,000; at most 2,000,000
+	People  int              // zero: 20,000; at most 8,000,000
 	Journal upstream.Journal // nil: bills are forgotten with the process
 	// Latency is that of every provider's answers. A provider without latency
 	// and faults does nothing in the background either: Hunter's checks, which

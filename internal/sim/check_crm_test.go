@@ -81,7 +81,7 @@ func (w *world) unfinished(l lead) bool {
 	case domain.RunCompleted:
 		return false
 	case domain.RunPartial:
-		return !done && w.usedUp([]string{"push-hubspot", machine, "reap"}, "hubspot")
+		return !done && w.usedUp([]string{"convert", "push-hubspot", machine, "reap"}, "hubspot")
 	default: // it was stopped, or failed as a whole
 		return !done
 	}

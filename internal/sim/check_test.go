@@ -163,6 +163,7 @@ func (w *world) checkChunk(ctx context.Context, c *chunk) (sum domain.Counts) {
 		if sum.In != len(c.found) {
 			w.fail(thatRowsCount, "chunk %s failed with %d rows, it was discovered with %d", c.name, sum.In, len(c.found))
 		}
+		w.checkGiven(c)
 		sum.In = 0
 		return sum
 	}
@@ -187,6 +188,27 @@ func (w *world) checkChunk(ctx context.Context, c *chunk) (sum domain.Counts) {
 		w.fail(thatRowsCount, "chunk %s lost %d rows", c.name, len(found))
 	}
 	return sum
+}
+
+// checkGiven counts the rows that a chunk was given up with again: what had not
+// been decided on has failed, and so has who qualified and did not become a lead.
+func (w *world) checkGiven(c *chunk) {
+	if c.given == nil {
+		return
+	}
+	sum := domain.Counts{In: len(c.given)}
+	for _, row := range c.given {
+		state := row.State
+		if !state.Final() || state == domain.Qualified {
+			state = domain.Failed
+		}
+		if err := sum.Add(state, 1); err != nil {
+			w.fail(thatRowsCount, "chunk %s was given up with a row that is %s", c.name, row.State)
+		}
+	}
+	if sum != *c.ledger.Counts {
+		w.fail(thatRowsCount, "chunk %s was given up with %+v, and counts %+v", c.name, sum, *c.ledger.Counts)
+	}
 }
 
 // checkClaims checks that each prospect of a team is in one chunk, the one that

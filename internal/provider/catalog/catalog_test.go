@@ -84,3 +84,24 @@ func TestPricesFollowTheSettings(t *testing.T) {
 		}
 	}
 }
+
+// ZoomInfo is not asked for intent without topics to ask about: the question
+// would fail, and cost the provider its place in the waterfall.
+func TestOffersFollowTheSettings(t *testing.T) {
+	t.Parallel()
+	for _, e := range catalog.All() {
+		for topics, want := range map[string]bool{"": false, " , ": false, "Robotics,Cloud": true} {
+			d, err := e.For(provider.Settings{"intent_topics": topics})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, stated := e.Definition.Offers[provider.OpFindIntent]
+			if _, offered := d.Offers[provider.OpFindIntent]; offered != (stated && want) {
+				t.Errorf("%s with the topics %q offers intent: %t", d.Name, topics, offered)
+			}
+			if missing := len(e.Definition.Offers) - len(d.Offers); missing > 1 || missing > 0 && (want || !stated) {
+				t.Errorf("%s with the topics %q lacks %d of its offers", d.Name, topics, missing)
+			}
+		}
+	}
+}

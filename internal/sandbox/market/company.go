@@ -73,7 +73,9 @@ func (m *Market) knownAt(c int) int {
 func (m *Market) stem(c int) (first, second, kind string) {
 	n := len(m.nameHeads) * len(m.nameTails) * len(m.nameKinds)
 	at := (c*m.nameStep + m.nameStart) % n
-	first = m.nameHeads[at%len(m.nameHeads)]
+	if first = m.nameHeads[at%len(m.nameHeads)]; c >= n {
+		first = nameEras()[c/n] + strings.ToLower(first)
+	}
 	at /= len(m.nameHeads)
 	second = m.nameTails[at%len(m.nameTails)]
 	return first, second, m.nameKinds[at/len(m.nameTails)]

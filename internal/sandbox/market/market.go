@@ -13,7 +13,7 @@ import (
 // before the year one: set Now.
 type Options struct {
 	Seed   uint64
-	People int       // zero: 20,000; at most 2,000,000
+	People int       // zero: 20,000; at most 8,000,000
 	Now    time.Time // the market's today; only the day counts
 }
 
@@ -65,8 +65,8 @@ func New(o Options) (*Market, error) {
 	if o.People == 0 {
 		o.People = 20_000
 	}
-	if o.People < 1 || o.People > 2_000_000 {
-		return nil, fmt.Errorf("generate market: %d people asked for; choose 1 to 2,000,000", o.People)
+	if o.People < 1 || o.People > 8_000_000 {
+		return nil, fmt.Errorf("generate market: %d people asked for; choose 1 to 8,000,000", o.People)
 	}
 	m := &Market{
 		seed: mix(o.Seed ^ 0x5bf03635f0a31e1d), people: o.People, today: o.Now.UTC().Truncate(24 * time.Hour),
@@ -107,12 +107,12 @@ func New(o Options) (*Market, error) {
 		m.nameStep++
 	}
 	for at, c := 0, 0; ; c++ {
-		m.starts = append(m.starts, uint32(at)) //nolint:gosec // at most 2,000,000
+		m.starts = append(m.starts, uint32(at)) //nolint:gosec // at most 8,000,000
 		if at >= o.People {
 			break
 		}
-		if c >= names {
-			return nil, fmt.Errorf("generate market: more companies than the %d names", names)
+		if c >= names*len(nameEras()) {
+			return nil, fmt.Errorf("generate market: more companies than the %d names", names*len(nameEras()))
 		}
 		at = min(o.People, at+m.knownAt(c))
 	}
@@ -229,6 +229,10 @@ func companyHeads() []string {
 		Pebble Pine Pixel Plum Polar Prism Quartz Quill Rain Raven Red Ridge River Robin Rose Rowan Ruby Sable Sage Sand Scarlet Shadow Silver
 		Sky Slate Snow Solar Spark Spruce Star Steel Stone Storm Summit Sun Swift Teal Terra Thistle Timber Topaz True Twin Velvet Vivid Wave Willow Wind Winter Zephyr`)
 }
+
+// nameEras tell companies apart whose names are otherwise the same, in markets so
+// large that the names do not suffice. No head begins with one.
+func nameEras() [4]string { return [...]string{"", "New", "Old", "Great"} }
 
 func companyTails() []string {
 	return strings.Fields(`arc band bay bell berg bird bloom board bolt bridge brook byte cast chart code coil core craft dale deck dock dot drive edge

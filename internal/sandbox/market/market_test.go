@@ -70,7 +70,7 @@ func TestSameSeedSameMarket(t *testing.T) {
 
 func TestSizeOfTheMarketIsChecked(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{-1, 2_000_001} {
+	for _, n := range []int{-1, 8_000_001} {
 		if _, err := market.New(market.Options{People: n}); err == nil {
 			t.Errorf("a market of %d people was accepted", n)
 		}
@@ -83,7 +83,7 @@ func TestSizeOfTheMarketIsChecked(t *testing.T) {
 
 func TestDomainsAreUniqueReservedAndFound(t *testing.T) {
 	t.Parallel()
-	m := generate(t, 3, 2_000_000)
+	m := generate(t, 3, 4_000_000)
 	seen := make(map[string]bool, m.Companies())
 	for c := range m.Companies() {
 		d := m.Domain(c)
