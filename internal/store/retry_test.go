@@ -72,6 +72,41 @@ func TestAReopenedChunkWaitsForItsLastWorker(t *testing.T) {
 	})
 }
 
+// What goes on without a provider waits for the worker that is still asking it, and
+// then keeps others from beginning, until the chunk is run again.
+func TestNobodyEnrichesAfterTheEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		ctx, c := t.Context(), ref("s0000-00000")
+		const step = "enriched-0-apollo"
+		if _, err := s.Begin(ctx, c, step, "slow", time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.EndEnriching(ctx, c); !fault.Is(err, fault.Conflict) || fault.RetryAfter(err) <= 50*time.Second {
+			t.Errorf("the end while a worker is at the chunk: %v, to look again after %s", err, fault.RetryAfter(err))
+		}
+		time.Sleep(time.Minute + time.Millisecond)
+		for range 2 {
+			if err := s.EndEnriching(ctx, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		done, err := s.Begin(ctx, c, step, "late", time.Now().Add(time.Minute))
+		if _, over := done[store.StepScored]; err != nil || !over {
+			t.Errorf("a late worker is told %v, %v; want that the chunk is scored", done, err)
+		}
+		if err := s.EndEnriching(ctx, c); err != nil {
+			t.Errorf("again, while a late worker looks: %v", err)
+		}
+		if err := s.ReopenChunk(ctx, c, 1, false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute + time.Millisecond)
+		if done, err := s.Begin(ctx, c, step, "new", time.Now().Add(time.Minute)); err != nil || len(done) != 0 {
+			t.Errorf("in the next attempt: %v, %v", done, err)
+		}
+	})
+}
+
 func TestAReopenedChunkForgetsWhatItsStepsAnswered(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		ctx, c := t.Context(), ref("s0000-00000")

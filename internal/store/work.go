@@ -141,6 +141,30 @@ func (s *Store) updateUnit(ctx context.Context, ref domain.Ref, unit, owner, upd
 	return failure("store.update_unit", err)
 }
 
+// EndEnriching lets no worker begin to enrich a chunk any more: [Store.Begin] tells it
+// that the step [StepScored] is done. While a worker is at the chunk it is a fault
+// Conflict, with the time until that worker's lease is over. Repeating it changes
+// nothing.
+func (s *Store) EndEnriching(ctx context.Context, ref domain.Ref) error {
+	now := s.opts.Now()
+	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.opts.Ledger, Key: key(spendPK(ref.Run), chunkUnit(ref.Chunk)),
+		UpdateExpression:          aws.String("SET #out = :out"),
+		ConditionExpression:       aws.String("attribute_exists(#out) OR attribute_not_exists(#lease) OR #lease < :now"),
+		ExpressionAttributeNames:  map[string]string{"#out": "out_" + StepScored, "#lease": "lease"},
+		ExpressionAttributeValues: item{":out": str("{}"), ":now": num(now.UnixMilli())},
+
+		ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+	})
+	if old, lost := conditionFailed(err); lost {
+		return &fault.Error{
+			Kind: fault.Conflict, Op: "store.end_enriching", Message: "a worker that was given up is still enriching the chunk",
+			RetryAfter: time.UnixMilli(intOf(old, "lease")).Sub(now),
+		}
+	}
+	return failure("store.end_enriching", err)
+}
+
 // ShardProgress reads how far a shard has come; a zero Shard if it has not begun.
 func (s *Store) ShardProgress(ctx context.Context, ref domain.Ref) (Shard, error) {
 	var d document

@@ -115,6 +115,11 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	if !ok {
 		return nil, fault.New(fault.InvalidInput, "enrich.source", "there is no enricher "+job.Provider)
 	}
+	if _, over := job.Done[store.StepScored]; over {
+		// The state machine had given the provider up before this message came: what
+		// would be found now, no row would have.
+		return nil, fault.New(fault.InvalidInput, "enrich.do", "the chunk went on without "+job.Provider)
+	}
 	var profile domain.RunProfile
 	if err := s.Store.Profile(ctx, job.Team, job.Run, &profile); err != nil {
 		return nil, err

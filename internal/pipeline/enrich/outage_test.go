@@ -11,6 +11,7 @@ import (
 
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
+	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/task"
 )
 
@@ -176,6 +177,22 @@ func TestNobodyGivenUpIsAnEmptyList(t *testing.T) {
 		}
 		if told, err := json.Marshal(answer); err != nil || !strings.Contains(string(told), `"skipped":[]`) {
 			t.Errorf("the state machine is told %s (%v)", told, err)
+		}
+	})
+}
+
+// A message whose sender was not told that it was taken may come when its chunk has
+// gone on without the provider: nothing is bought or claimed that no row would have.
+func TestNothingIsBoughtForAChunkThatWentOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		w.put(t, []domain.Row{w.person(0)})
+		_, err := w.stage(w.database()).Do(t.Context(), task.Job{
+			Message: task.Message{Ref: testRef, Doc: chunkDoc, Provider: "apollo"}, Done: map[string]json.RawMessage{store.StepScored: json.RawMessage("{}")},
+		})
+		if !fault.Is(err, fault.InvalidInput) || len(w.asked) > 0 || w.ledger.settled > 0 {
+			t.Errorf("%v, %d questions for %s; want a refusal and none", err, len(w.asked), w.ledger.settled)
 		}
 	})
 }

@@ -16,10 +16,16 @@ import (
 // given up for the chunk may have found somebody at a company before: its worker
 // claimed the person and was killed, and so was everyone after it, so that the
 // rows go on without. Who it was is in the cache. Left alone, the claim would
-// keep the person from every other chunk and campaign for months.
+// keep the person from every other chunk and campaign for months. A worker of it
+// may still be there, or its message in the queue: the state machine gives up when
+// it is not told that the message was taken. So enrichment is ended first, which
+// waits for the one and stops the other.
 func (s *Stage) release(ctx context.Context, in Input, rows []domain.Row, titles []string) error {
 	if len(in.Skipped) == 0 {
 		return nil
+	}
+	if err := s.Store.EndEnriching(ctx, in.Ref); err != nil {
+		return err
 	}
 	held := map[string]bool{}
 	for _, row := range rows {

@@ -33,6 +33,7 @@ type Store interface {
 	Meaning(ctx context.Context, ref domain.Ref, meaning any) (found bool, err error)
 	PutMeaning(ctx context.Context, ref domain.Ref, meaning any) error
 	Answers(ctx context.Context, team string, questions []string, latest bool) (map[string]json.RawMessage, error)
+	EndEnriching(ctx context.Context, ref domain.Ref) error
 	ReleaseProspect(ctx context.Context, ref domain.Ref, prospectID string) error
 }
 

@@ -196,9 +196,11 @@ func TestPeopleWhomNoRowHasAreGivenBack(t *testing.T) {
 			t.Errorf("without %v, given back (-want +got):\n%s", in.Skipped, diff)
 		}
 	}
-	w.strike = "release"
-	if _, err := s.Run(t.Context(), in); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("a claim that cannot be given back = %v, want what makes the state machine ask again", err)
+	for _, call := range []string{"release", "end"} {
+		w.strike = call
+		if _, err := s.Run(t.Context(), in); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("%s that fails = %v, want what makes the state machine ask again", call, err)
+		}
 	}
 }
 

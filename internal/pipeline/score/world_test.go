@@ -43,6 +43,7 @@ type world struct {
 	strike    string // the call that fails
 	answers   map[string]json.RawMessage
 	released  []string
+	ended     bool // no worker enriches any more
 }
 
 func (w *world) fails(call string) error {
@@ -62,10 +63,18 @@ func (w *world) Answers(_ context.Context, _ string, questions []string, _ bool)
 	return found, w.fails("answers")
 }
 
+func (w *world) EndEnriching(_ context.Context, of domain.Ref) error {
+	if of != ref {
+		return fault.New(fault.Internal, "test.end", "not this chunk's to end")
+	}
+	w.ended = true
+	return w.fails("end")
+}
+
 func (w *world) ReleaseProspect(_ context.Context, of domain.Ref, id string) error {
 	w.released = append(w.released, id)
-	if of != ref {
-		return fault.New(fault.Internal, "test.release", "not this chunk's to give back")
+	if of != ref || !w.ended {
+		return fault.New(fault.Internal, "test.release", "not this chunk's to give back, or a worker may still claim")
 	}
 	return w.fails("release")
 }

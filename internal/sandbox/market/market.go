@@ -106,13 +106,14 @@ func New(o Options) (*Market, error) {
 	for gcd(m.nameStep, names) != 1 {
 		m.nameStep++
 	}
+	most := names * len(nameEras())
 	for at, c := 0, 0; ; c++ {
 		m.starts = append(m.starts, uint32(at)) //nolint:gosec // at most 8,000,000
 		if at >= o.People {
 			break
 		}
-		if c >= names*len(nameEras()) {
-			return nil, fmt.Errorf("generate market: more companies than the %d names", names*len(nameEras()))
+		if c >= most {
+			return nil, fmt.Errorf("generate market: more companies than the %d names", most)
 		}
 		at = min(o.People, at+m.knownAt(c))
 	}
@@ -232,7 +233,7 @@ func companyHeads() []string {
 
 // nameEras tell companies apart whose names are otherwise the same, in markets so
 // large that the names do not suffice. No head begins with one.
-func nameEras() [4]string { return [...]string{"", "New", "Old", "Great"} }
+func nameEras() []string { return []string{"", "New", "Old", "Great"} }
 
 func companyTails() []string {
 	return strings.Fields(`arc band bay bell berg bird bloom board bolt bridge brook byte cast chart code coil core craft dale deck dock dot drive edge
