@@ -62,6 +62,9 @@ func (r Record) Table() string {
 	line("of it stored by the local AWS", "", func(x Result) string { return fmt.Sprintf("%d", x.StoredMB) })
 	line("most KB that one invocation read (its function)", "", func(x Result) string {
 		name, most := x.mostRead()
+		if name == "" { // a run from before this was measured
+			return ""
+		}
 		return fmt.Sprintf("%d (%s)", most, name)
 	})
 	return b.String()
