@@ -86,15 +86,17 @@ func (s *Store) Begin(ctx context.Context, ref domain.Ref, step, owner string, u
 		if textOf(old, "out_"+step) != "" {
 			return answersOf(old), nil
 		}
-		return nil, &fault.Error{
-			Kind: fault.Conflict, Op: "store.begin", Message: "another worker is at this step",
-			RetryAfter: time.UnixMilli(intOf(old, "lease")).Sub(now),
-		}
+		return nil, atWork(old, now, "store.begin", "another worker is at this step")
 	}
 	if err != nil {
 		return nil, failure("store.begin", err)
 	}
 	return answersOf(out.Attributes), nil
+}
+
+// atWork is the fault of coming upon a unit's lease: it is over after RetryAfter.
+func atWork(unit item, now time.Time, op, message string) error {
+	return &fault.Error{Kind: fault.Conflict, Op: op, Message: message, RetryAfter: time.UnixMilli(intOf(unit, "lease")).Sub(now)}
 }
 
 // answersOf returns what the finished steps of a unit answered.
@@ -157,10 +159,7 @@ func (s *Store) EndEnriching(ctx context.Context, ref domain.Ref) error {
 		ReturnValuesOnConditionCheckFailure: "ALL_OLD",
 	})
 	if old, lost := conditionFailed(err); lost {
-		return &fault.Error{
-			Kind: fault.Conflict, Op: "store.end_enriching", Message: "a worker that was given up is still enriching the chunk",
-			RetryAfter: time.UnixMilli(intOf(old, "lease")).Sub(now),
-		}
+		return atWork(old, now, "store.end_enriching", "a worker that was given up is still enriching the chunk")
 	}
 	return failure("store.end_enriching", err)
 }
