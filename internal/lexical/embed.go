@@ -5,6 +5,7 @@ import (
 	"math"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/messageai/sluice/internal/normalize"
 	"github.com/messageai/sluice/internal/provider"
@@ -43,14 +44,17 @@ type slot struct {
 // which collide on one still differ on the others.
 const slotsPerFeature = 4
 
-// New builds the embedder from the tables.
-func New() *Embedder {
+// New returns the embedder. All callers share it: building it from the tables
+// takes longer than scoring a small chunk.
+func New() *Embedder { return built() }
+
+var built = sync.OnceValue(func() *Embedder {
 	e := &Embedder{phrases: make(map[string][]weighted, 2500), begins: make(map[string]bool, 600)}
 	e.addTitles()
 	e.addIndustries()
 	e.addTerms()
 	return e
-}
+})
 
 // Model returns [Model].
 func (e *Embedder) Model() string { return Model }

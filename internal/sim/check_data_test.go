@@ -271,11 +271,12 @@ func unpacked(packed []byte) []byte {
 	if r.(flate.Resetter).Reset(bytes.NewReader(packed), nil) != nil {
 		return packed
 	}
-	out, err := io.ReadAll(r)
-	if err != nil {
+	var out bytes.Buffer
+	out.Grow(8 * len(packed)) // what rows mostly need
+	if _, err := out.ReadFrom(r); err != nil {
 		return packed
 	}
-	return out
+	return out.Bytes()
 }
 
 // decompressors are expensive to make.

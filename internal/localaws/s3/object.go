@@ -179,7 +179,7 @@ func (s *Service) getObject(w http.ResponseWriter, r *request) error {
 	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = io.Copy(w, io.NewSectionReader(body, span.start, span.length)) // a client that hung up is not our error
+		_, _ = io.CopyN(w, io.NewSectionReader(body, span.start, span.length), span.length) // a client that hung up is not our error
 	}
 	return nil
 }
