@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/store"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // CampaignRequest asks for a campaign.
@@ -301,11 +303,36 @@ func (s *server) connected(ctx context.Context, c domain.Campaign) error {
 				"%s is not connected: give your team a key with \"sluice provider connect %s\", put {%q:\"...\"} into the secret %s for all teams, or leave %s out of the campaign", d.DisplayName, name, d.SecretFields[0], s.Keys.Name(name), name))
 		}
 	}
+	if !c.Options.AutoEnrich {
+		return nil
+	}
 	plan, err := s.enrichPlan(ctx, c)
-	if err == nil && c.Options.AutoEnrich && len(plan.Providers) == 0 {
+	if err != nil {
+		return err
+	}
+	if len(plan.Providers) == 0 {
 		return fault.New(fault.InvalidInput, "api.connected", "no provider that could enrich has a key: connect one of "+listOf(s.Waterfall)+", or set autoEnrich to false")
 	}
-	return err
+	return s.given(c.Options.Enrich.Fields, plan.Providers)
+}
+
+// given refuses fields that were asked for by name and that none of the providers
+// of a campaign gives: nobody should find out from empty columns.
+func (s *server) given(fields []domain.Field, providers []string) error {
+	giving := func(names []string, field domain.Field) []string {
+		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !waterfall.Gives(s.Providers[name], field) })
+	}
+	for _, field := range fields {
+		if len(giving(providers, field)) > 0 {
+			continue
+		}
+		message := fmt.Sprintf("enrich.fields: none of %s gives %s: leave it out", listOf(providers), field)
+		if others := giving(s.Waterfall, field); len(others) > 0 {
+			message = fmt.Sprintf("enrich.fields: none of %s gives %s: use %s, or leave it out", listOf(providers), field, strings.Join(others, " or "))
+		}
+		return fault.New(fault.InvalidInput, "api.connected", message)
+	}
+	return nil
 }
 
 func quote(name string) string {

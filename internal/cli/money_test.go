@@ -37,6 +37,29 @@ func TestACampaignIsPricedBeforeItStarts(t *testing.T) {
 	}
 }
 
+func TestAFieldThatNobodyGivesIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ connect, fields, providers, says string }{
+		{"apollo,hunter", "person,phone", "", "none of apollo, hunter gives phone: use lusha or zoominfo, or leave it out"},
+		{"apollo,hunter,lusha", "person,phone", "apollo,hunter", "none of apollo, hunter gives phone: use lusha or zoominfo, or leave it out"},
+		{"apollo,neverbounce", "email status", "", "none of apollo, neverbounce gives email status"},
+		{"apollo,hunter,lusha", "person,phone", "", ""},
+		{"apollo", "", "", ""}, // what nobody named is bought as far as it can be
+	} {
+		args := []string{"campaign", "plan", "--prospects", "20", "--connect", c.connect}
+		if c.fields != "" {
+			args = append(args, "--fields", c.fields)
+		}
+		if c.providers != "" {
+			args = append(args, "--providers", c.providers)
+		}
+		code, stdout, stderr := sluice(t, args...)
+		if want := 2; (code == want) != (c.says != "") || !strings.Contains(stderr, c.says) {
+			t.Errorf("%v = %d: %s%s", args, code, stdout, stderr)
+		}
+	}
+}
+
 func TestARunInWhichNothingFailedIsNotRunAgain(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()

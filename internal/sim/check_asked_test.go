@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/messageai/sluice/internal/domain"
-	"github.com/messageai/sluice/internal/provider"
-	"github.com/messageai/sluice/internal/provider/catalog"
 	"github.com/messageai/sluice/internal/waterfall"
 )
 
@@ -15,24 +13,21 @@ import (
 // given up for the chunk. Whether one was given up is not believed to the product:
 // something must have happened that can use its attempts up.
 func (w *world) checkAsked(ctx context.Context, all []chunk) {
-	definitions := map[string]provider.Definition{}
-	for _, e := range catalog.All() {
-		definitions[e.Definition.Name] = e.Definition
-	}
+	known := definitions()
 	plans := map[*run]domain.RunProfile{}
 	for _, c := range all {
 		if status := domain.RunStatus(c.run.last.Status); c.final == nil || status != domain.RunCompleted && status != domain.RunPartial {
 			continue
 		}
-		profile, known := plans[c.run]
-		if !known {
+		profile, read := plans[c.run]
+		if !read {
 			if err := w.Store.Profile(ctx, c.run.ref.Team, c.run.ref.Run, &profile); err != nil {
 				w.fail(thatItWorks, "read profile: %v", err)
 				return
 			}
 			plans[c.run] = profile
 		}
-		plan := waterfall.New(profile.Enrich, definitions, map[string]string{})
+		plan := waterfall.New(profile.Enrich, known, map[string]string{})
 		plan.Explore = waterfall.Explores(c.found)
 		for _, row := range c.final {
 			if row.Score == nil { // it was decided on before anything was bought

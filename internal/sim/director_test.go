@@ -113,6 +113,7 @@ func (d *director) disturb(queue string) (out sqs.Disturbance) {
 	for _, e := range d.due("message to " + strings.TrimPrefix(queue, namePrefix)) {
 		if e.Do == doCopy {
 			out.Duplicates += e.times()
+			out.Behind = max(out.Behind, time.Duration(e.For))
 		} else {
 			out.Delay += time.Duration(e.For)
 		}

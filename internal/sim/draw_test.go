@@ -4,6 +4,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/provider"
+	"github.com/messageai/sluice/internal/provider/catalog"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // draw makes the scenario of a seed: mostly small and mildly disturbed, now
@@ -57,6 +62,17 @@ func draw(seed uint64) scenario {
 		all[0].Platforms, all[1].Platforms = []string{"googleplaces"}, []string{"apollo"}
 		all[0].From = []string{"hunter"}
 	}
+	known := definitions()
+	for i := range s.Campaigns { // what nobody gives is refused
+		c := &s.Campaigns[i]
+		from := c.From
+		if len(from) == 0 {
+			from = s.enrichers()
+		}
+		c.Fields = slices.DeleteFunc(slices.Clone(c.Fields), func(field string) bool {
+			return !slices.ContainsFunc(from, func(name string) bool { return waterfall.Gives(known[name], domain.Field(field)) })
+		})
+	}
 	return s
 }
 
@@ -77,6 +93,15 @@ func (s scenario) enrichers() []string {
 		return []string{"apollo", "hunter"}
 	}
 	return s.Enrichers
+}
+
+// definitions are those of all providers, by name.
+func definitions() map[string]provider.Definition {
+	all := map[string]provider.Definition{}
+	for _, e := range catalog.All() {
+		all[e.Definition.Name] = e.Definition
+	}
+	return all
 }
 
 func pickOf(r *rand.Rand, names []string) string { return names[r.IntN(len(names))] }
@@ -236,7 +261,7 @@ var places = []struct {
 	{2, machine, "lambda.Invoke", 8},
 }
 
-var queues = []string{"discover-apollo", "discover-googleplaces", "enrich-apollo", "enrich-hunter", "push-hubspot"}
+var queues = []string{"discover-apollo", "discover-googleplaces", "push-hubspot"} // and those of enrichers
 
 func drawEvents(r *rand.Rand, campaigns int, enrichers []string) (all []event) {
 	if chance(r, 0.05) {
@@ -274,9 +299,16 @@ func drawEvents(r *rand.Rand, campaigns int, enrichers []string) (all []event) {
 		all = append(all, e)
 	}
 	for range r.IntN(5) {
-		e := event{In: queues[r.IntN(len(queues))], Nth: 1 + r.IntN(4), Do: doCopy, Times: 1 + r.IntN(2)}
+		in := pickOf(r, queues)
 		if chance(r, 0.5) {
+			in = "enrich-" + pickOf(r, enrichers)
+		}
+		e := event{In: in, Nth: 1 + r.IntN(4), Do: doCopy, Times: 1 + r.IntN(2)}
+		switch {
+		case chance(r, 0.5):
 			e.Do, e.Times, e.For = doLate, 0, span(time.Duration(1+r.IntN(600))*time.Second)
+		case chance(r, 0.5): // when the first one was handled, or the run is over
+			e.For = span(time.Duration(1+r.IntN(7200)) * time.Second)
 		}
 		all = append(all, e)
 	}

@@ -180,6 +180,17 @@ func part(v any, path ...string) map[string]any {
 	return m
 }
 
+// number reads a number as the product wrote it, and add changes it.
+func number(of map[string]any) money.Micro {
+	text, _ := of["N"].(string)
+	n, _ := strconv.ParseInt(text, 10, 64) // a mutation of something else is noticed as such
+	return money.Micro(n)
+}
+
+func add(of map[string]any, delta money.Micro) {
+	of["N"] = strconv.FormatInt(int64(number(of)+delta), 10)
+}
+
 // has returns a filter for scenarios with such an event.
 func has(do ...string) func(scenario) bool {
 	return func(s scenario) bool {
@@ -256,6 +267,19 @@ func mutations() []*mutation {
 			call:   dropped("", "TransactWriteItems", "{}", "SET actual = :actual"),
 		},
 		{
+			name: "settled dear", hole: "what was set aside is settled, whatever was charged",
+			breaks: []promise{thatBillsAreSettled},
+			call: transaction(func(items []any) {
+				back := number(part(items[0], "Update", "ExpressionAttributeValues", ":back"))
+				for _, it := range items[:2] {
+					values := part(it, "Update", "ExpressionAttributeValues")
+					add(part(values, ":back"), -back)
+					add(part(values, ":more"), back)
+				}
+				add(part(items[2], "Update", "ExpressionAttributeValues", ":actual"), back)
+			}, "SET actual = :actual", ":back"),
+		},
+		{
 			name: "paid answers are kept", hole: "the cache forgets what was bought",
 			breaks: []promise{thatNothingIsBoughtTwice},
 			call:   dropped("enrich", "PutItem", "{}", `"CACHE#`),
@@ -284,11 +308,6 @@ func mutations() []*mutation {
 			breaks: []promise{thatBillsAreSettled},
 			call: transaction(func(items []any) {
 				less := hunter.Definition().Prices.Operations[provider.OpVerifyEmail].Max() / 2
-				add := func(of map[string]any, delta money.Micro) {
-					n, _ := of["N"].(string)
-					sum, _ := strconv.ParseInt(n, 10, 64) // as the product wrote it
-					of["N"] = strconv.FormatInt(sum+int64(delta), 10)
-				}
 				for _, it := range items[:2] {
 					values := part(it, "Update", "ExpressionAttributeValues")
 					add(part(values, ":back"), less)

@@ -81,7 +81,7 @@ const (
 	doRotate     = "rotate"      // at this call, the team of campaign Who puts another key of its own at provider Of
 	doRevoke     = "revoke"      // at this call, the team of campaign Who takes its key at provider Of out of use
 	doShut       = "shut"        // at this call, the team of campaign Who opens the circuit of provider Of by hand, for For
-	doCopy       = "copy"        // a message comes Times more often
+	doCopy       = "copy"        // a message comes Times more often, For later than itself
 	doLate       = "late"        // a message comes For later
 	doIll        = "ill: "       // a provider does what follows, to Share of its requests
 )
@@ -175,7 +175,7 @@ func (e event) String() string {
 	what := e.Do
 	switch {
 	case e.Do == doCopy:
-		what = fmt.Sprintf("%d copies", e.times())
+		what = fmt.Sprintf("%d copies, %s later", e.times(), time.Duration(e.For))
 	case e.Do == doPause:
 		what = fmt.Sprintf("pause campaign %d for %s", e.Who+1, time.Duration(e.For))
 	case e.Do == doStop:

@@ -79,9 +79,9 @@ func (w *Waterfall) Next(row *domain.Row) (Step, bool) {
 func (w *Waterfall) Highest(row *domain.Row, name string) money.Micro {
 	var sum money.Micro
 	d := w.Providers[name]
-	for op, offer := range d.Offers {
+	for op := range d.Offers {
 		wanted := slices.ContainsFunc(w.Plan.Fields, func(f domain.Field) bool {
-			return slices.Contains(offer.Gives, f) && slices.Contains(ops(f), op) && !w.Settled(row, f)
+			return slices.Contains(ops(f), op) && brings(d, op, f) && !w.Settled(row, f)
 		})
 		// What an address found on the way makes possible counts, too.
 		if wanted && !asked(row, name, op) {
@@ -96,11 +96,24 @@ func (w *Waterfall) Highest(row *domain.Row, name string) money.Micro {
 func (w *Waterfall) question(row *domain.Row, name string, field domain.Field) string {
 	d := w.Providers[name]
 	for _, op := range ops(field) {
-		if offer := d.Offers[op]; slices.Contains(offer.Gives, field) && !offer.Interactive && !asked(row, name, op) && d.Identity(op, row.Prospect) != "" {
+		if brings(d, op, field) && !asked(row, name, op) && d.Identity(op, row.Prospect) != "" {
 			return op
 		}
 	}
 	return ""
+}
+
+// brings reports whether an operation of a provider may bring a field about the
+// prospects of a list.
+func brings(d provider.Definition, op string, field domain.Field) bool {
+	offer := d.Offers[op]
+	return slices.Contains(offer.Gives, field) && !offer.Interactive
+}
+
+// Gives reports whether a provider can be asked for a field about the prospects of
+// a list.
+func Gives(d provider.Definition, field domain.Field) bool {
+	return slices.ContainsFunc(ops(field), func(op string) bool { return brings(d, op, field) })
 }
 
 func asked(row *domain.Row, name, op string) bool {

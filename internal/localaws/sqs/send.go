@@ -179,16 +179,16 @@ func (s *Service) enqueue(q *queue, messages []*message, delays []*int) error {
 		if delays[i] != nil {
 			delay = time.Duration(*delays[i]) * time.Second
 		}
-		copies := 1
+		var d Disturbance
 		if s.opts.Disturb != nil {
-			d := s.opts.Disturb(q.name)
-			delay += d.Delay
-			copies += d.Duplicates
+			d = s.opts.Disturb(q.name)
 		}
-		m.SentAt, m.VisibleAt = now.UnixNano(), now.Add(delay).UnixNano()
+		visible := now.Add(delay + d.Delay)
+		m.SentAt, m.VisibleAt = now.UnixNano(), visible.UnixNano()
 		all = append(all, m)
-		for range copies - 1 {
+		for range d.Duplicates {
 			twin := *m
+			twin.VisibleAt = visible.Add(d.Behind).UnixNano()
 			all = append(all, &twin)
 		}
 	}

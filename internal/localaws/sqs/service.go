@@ -46,6 +46,7 @@ type Options struct {
 type Disturbance struct {
 	Duplicates int           // further copies with the same message id, each deleted on its own
 	Delay      time.Duration // added to the message's own delay; it also reorders
+	Behind     time.Duration // that the copies come after the message
 }
 
 // Service is the queues of one account in one region. Its methods may be

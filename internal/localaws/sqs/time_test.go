@@ -246,7 +246,7 @@ func TestDisturbedDelivery(t *testing.T) {
 			if queue != "jobs" {
 				return sqs.Disturbance{}
 			}
-			return sqs.Disturbance{Duplicates: 1, Delay: 3 * time.Second}
+			return sqs.Disturbance{Duplicates: 1, Delay: 3 * time.Second, Behind: time.Hour}
 		}}, nil)
 		id := s.send("x")
 		wantBodies(t, s.receive())
@@ -257,6 +257,8 @@ func TestDisturbedDelivery(t *testing.T) {
 		}
 		wantBodies(t, first.Messages, "x")
 		s.delete(*first.Messages[0].ReceiptHandle)
+		wantBodies(t, s.receive())
+		time.Sleep(time.Hour)
 		second := s.receive()
 		wantBodies(t, second, "x")
 		if *first.Messages[0].MessageId != id || *second[0].MessageId != id {
