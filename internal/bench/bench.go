@@ -13,6 +13,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"time"
 )
 
 // Result is what one run of the benchmark measured. Counts depend on the seed
@@ -30,8 +31,11 @@ type Result struct {
 	Stages       map[string]float64 `json:"cpuMicrosecondsByStage"`
 	PeakMemoryMB int                `json:"peakMemoryMB"` // of the process, simulations and their data included
 	StoredMB     int                `json:"storedMB"`     // of it, what the local AWS stores
-	PerProspect  map[string]float64 `json:"perProspect"`  // what AWS bills by, by unit
+	PerProspect  map[string]float64 `json:"perProspect"`  // what AWS bills by, by unit; storage and logs in bytes
 	USD          map[string]float64 `json:"usdPerMillionProspects"`
+	// MeasuredGBMilliseconds is the time of functions on this machine, times their
+	// memory: what PerProspect has is modelled, see [Work].
+	MeasuredGBMilliseconds float64 `json:"measuredGBMillisecondsPerProspect"`
 	// PerSandbox is the most that one sandbox of a function asked for, by unit and
 	// function.
 	PerSandbox map[string]float64 `json:"mostPerSandbox"`
@@ -118,8 +122,44 @@ func sameSize(a, b Result) bool {
 // but the most that one sandbox asked for.
 var bySandbox = []string{"secretsRequests", "kmsRequests"}
 
-// timed is the unit that is a time: how long functions took on the machine.
+// timed is the unit that is a time: how long functions take.
 const timed = "lambdaGBMilliseconds"
+
+// Units that are not billed by the request.
+const (
+	StoredBytes = "storedBytes" // what is left when a campaign is done, kept for a month
+	LogBytes    = "logBytes"
+)
+
+// What [Work] assumes.
+const (
+	ProviderLatency = 400 * time.Millisecond // of a provider's answer
+	AWSLatency      = 5 * time.Millisecond   // of an answer of DynamoDB, S3, SQS or Step Functions
+	fullProcessor   = 1769                   // MB of memory that come with one whole processor, says the Lambda developer guide
+)
+
+// Work is what a function did in a run, from which follows how long it would have
+// taken on AWS. A run on one machine cannot measure that: all functions share its
+// processors, and providers and AWS answer at once.
+type Work struct {
+	MemoryMB    int
+	CPU         time.Duration // on a processor of its own
+	AWS, Asked  int64         // calls of AWS and of providers
+	CallsAtOnce int           // how many calls it has out at a time; zero: 1
+}
+
+// GBMilliseconds is the modelled bill: the processor time, longer by as much as the
+// function has less than a whole processor, and the time that it waits for answers.
+func (w Work) GBMilliseconds() float64 {
+	share := min(1, float64(w.MemoryMB)/fullProcessor)
+	waits := time.Duration(w.AWS)*AWSLatency + time.Duration(w.Asked)*ProviderLatency
+	took := float64(w.CPU)/share + float64(waits)/float64(max(1, w.CallsAtOnce))
+	return took / float64(time.Millisecond) * float64(w.MemoryMB) / 1024
+}
+
+// readTolerance is by what share the most that an invocation reads may change: rows
+// are packed, and how well depends on which of them share a chunk.
+const readTolerance = 0.15
 
 // Changed compares the counts of a result with the kept one of its size and
 // returns a line for each that grew, and for each that fell, by more than the
@@ -130,7 +170,7 @@ func (r Record) Changed(now Result, tolerance float64) (worse, better []string, 
 	if at < 0 {
 		return nil, nil, fmt.Errorf("no result for %d prospects is kept to compare with", now.Prospects)
 	}
-	compare := func(per string, kept, now map[string]float64, left []string) {
+	compare := func(per string, kept, now map[string]float64, tolerance float64, left ...string) {
 		units := maps.Clone(kept)
 		maps.Copy(units, now)
 		for _, unit := range slices.Sorted(maps.Keys(units)) {
@@ -146,7 +186,20 @@ func (r Record) Changed(now Result, tolerance float64) (worse, better []string, 
 			}
 		}
 	}
-	compare("prospect", r.Runs[at].PerProspect, now.PerProspect, append([]string{timed}, bySandbox...))
-	compare("sandbox", r.Runs[at].PerSandbox, now.PerSandbox, nil)
+	compare("prospect", r.Runs[at].PerProspect, now.PerProspect, tolerance, append([]string{timed}, bySandbox...)...)
+	compare("sandbox", r.Runs[at].PerSandbox, now.PerSandbox, tolerance)
+	compare("invocation", kilobytesRead(r.Runs[at]), kilobytesRead(now), max(tolerance, readTolerance))
 	return worse, better, nil
+}
+
+// kilobytesRead is [Result.MostReadKB] of functions whose invocations read enough for
+// a share of it to mean something.
+func kilobytesRead(r Result) map[string]float64 {
+	out := map[string]float64{}
+	for function, kb := range r.MostReadKB {
+		if kb >= 50 {
+			out["KB read by "+function] = float64(kb)
+		}
+	}
+	return out
 }

@@ -29,7 +29,9 @@ var rows = []struct{ unit, label string }{
 	{"s3Reads", "S3 reads"},
 	{"secretsRequests", "secrets read"},
 	{"lambdaInvocations", "Lambda invocations"},
-	{"lambdaGBMilliseconds", "Lambda GB-ms"},
+	{timed, "Lambda GB-ms, modelled"},
+	{StoredBytes, "bytes stored"},
+	{LogBytes, "bytes logged"},
 }
 
 // Table shows a record as Markdown: a column per size beside the naive design.
@@ -53,8 +55,9 @@ func (r Record) Table() string {
 		}
 		line(row.label, beside, func(x Result) string { return fmt.Sprintf("%.3f", x.PerProspect[row.unit]) })
 	}
-	line("**$ per million**", fmt.Sprintf("**%.0f**", naive.usd), func(x Result) string { return fmt.Sprintf("**%.2f**", x.Total()) })
+	line("**$ per million**, a month's storage in it", fmt.Sprintf("**%.0f**", naive.usd), func(x Result) string { return fmt.Sprintf("**%.2f**", x.Total()) })
 	line("without kept paid answers", "", func(x Result) string { return fmt.Sprintf("%.2f", x.Total()-x.AnswerUSD) })
+	line("Lambda GB-ms as measured here", "", func(x Result) string { return fmt.Sprintf("%.3f", x.MeasuredGBMilliseconds) })
 	line("prospects/min", "", func(x Result) string { return fmt.Sprintf("%.0f", x.PerMinute) })
 	line("processor ms", "", func(x Result) string { return fmt.Sprintf("%.2f", x.CPUMicroseconds/1000) })
 	line("own processor ms per enriched prospect, p95", "", func(x Result) string { return fmt.Sprintf("%.2f", x.OwnP95/1000) })
@@ -62,7 +65,7 @@ func (r Record) Table() string {
 	line("of it stored by the local AWS", "", func(x Result) string { return fmt.Sprintf("%d", x.StoredMB) })
 	line("most KB that one invocation read (its function)", "", func(x Result) string {
 		name, most := x.mostRead()
-		if name == "" { // a run from before this was measured
+		if name == "" {
 			return ""
 		}
 		return fmt.Sprintf("%d (%s)", most, name)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -48,6 +49,7 @@ func (b *benchCommand) Run(ctx context.Context, t terminal) error {
 	p := newProbe(b.Items)
 	world, err := practice.Open(ctx, practice.Options{
 		Seed: b.Seed, People: marketSize(b.Prospects), Generous: true, StateDir: b.StateDir, Fresh: true, Wrap: p.wrap, Outside: p.outside,
+		Logger: slog.New(slog.NewJSONHandler(p, nil)),
 	})
 	if err != nil {
 		return err
@@ -114,8 +116,15 @@ func (b *benchCommand) measure(ctx context.Context, world *practice.World, p *pr
 	}
 	r.AnswerUnits = answers / n
 	r.AnswerUSD = r.USD[meter.WriteUnits.String()] * answers / billed.Count(meter.WriteUnits)
-	stored, err := storedBytes(ctx, world)
-	r.StoredMB = int(stored >> 20)
+	gbms := meter.LambdaGBMilliseconds.String()
+	modelled := p.modelled(world, used) / n
+	r.USD[gbms] *= modelled / r.PerProspect[gbms]
+	r.MeasuredGBMilliseconds, r.PerProspect[gbms] = r.PerProspect[gbms], modelled
+	stored, err := keptBy(ctx, world)
+	r.StoredMB = int(stored.bytes >> 20)
+	logged := float64(p.logged.Load())
+	r.PerProspect[bench.StoredBytes], r.USD[bench.StoredBytes] = float64(stored.bytes)/n, stored.dollars/n*1e6
+	r.PerProspect[bench.LogBytes], r.USD[bench.LogBytes] = logged/n, logged/1e9*meter.LogsWritten/n*1e6
 	return r, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"path"
 	"runtime/metrics"
 	"runtime/pprof"
 	"slices"
@@ -25,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/pprof/profile"
 
+	"github.com/messageai/sluice/internal/bench"
 	"github.com/messageai/sluice/internal/localaws/meter"
 	"github.com/messageai/sluice/internal/money"
 	"github.com/messageai/sluice/internal/practice"
@@ -35,6 +37,9 @@ import (
 // names and its time to live.
 const answerOverhead = 75
 
+// garbage is the stage of what nobody's code does.
+const garbage = "garbage collection"
+
 // probe measures processor time by stage, and memory, while a benchmark runs.
 type probe struct {
 	began   time.Time
@@ -44,15 +49,24 @@ type probe struct {
 	watch   sync.WaitGroup
 	items   *items // nil: not counted
 
+	logged atomic.Int64 // bytes of log lines of functions
+
 	mu        sync.Mutex
 	sandboxes []*sandboxUse
+	asked     map[string]int64 // calls of providers, by stage
+}
+
+// Write implements [io.Writer] for logs.
+func (p *probe) Write(line []byte) (int, error) {
+	p.logged.Add(int64(len(line)))
+	return len(line), nil
 }
 
 // sandboxUse is what one sandbox of a function asked for to get going, and the most
 // that it read for one invocation. A sandbox has one invocation at a time.
 type sandboxUse struct {
-	function      string
-	secrets, keys atomic.Int64
+	function             string
+	calls, secrets, keys atomic.Int64
 
 	mu         sync.Mutex
 	invocation string
@@ -79,7 +93,7 @@ type usage struct {
 }
 
 func newProbe(count bool) *probe {
-	p := &probe{done: make(chan struct{})}
+	p := &probe{done: make(chan struct{}), asked: map[string]int64{}}
 	if count {
 		p.items = &items{}
 	}
@@ -124,7 +138,7 @@ func (p *probe) stop(file string) (usage, error) {
 		if label := sample.Label[practice.Stage]; len(label) > 0 {
 			stage = label[0]
 		} else if collects(sample) {
-			stage = "garbage collection"
+			stage = garbage
 		}
 		took := time.Duration(sample.Value[len(sample.Value)-1])
 		u.stages[stage] += took
@@ -177,6 +191,33 @@ func (p *probe) perSandbox() map[string]float64 {
 	return most
 }
 
+// questionsAtOnce is how many questions function enrich has out at a time; the other
+// functions wait for each call.
+const questionsAtOnce = 8
+
+// modelled is how many GB-milliseconds the functions would have taken on AWS.
+func (p *probe) modelled(world *practice.World, used usage) (sum float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	collecting := used.stages[garbage]
+	share := 1 + float64(collecting)/float64(used.cpu-collecting) // each has its part of it
+	for _, f := range world.Stack.Template().Functions {
+		name := path.Base(f.CodeURI)
+		stage := "function " + name
+		work := bench.Work{MemoryMB: f.MemoryMB, CPU: time.Duration(float64(used.stages[stage]) * share), Asked: p.asked[stage]}
+		for _, s := range p.sandboxes {
+			if s.function == name {
+				work.AWS += s.calls.Load()
+			}
+		}
+		if name == "enrich" {
+			work.CallsAtOnce = questionsAtOnce
+		}
+		sum += work.GBMilliseconds()
+	}
+	return sum
+}
+
 // mostRead is the most kilobytes of answers of AWS that one invocation of a function
 // read, by function: rows, answers and ledgers are what a worker holds in memory,
 // and this is how they grow with a campaign.
@@ -212,6 +253,7 @@ type localAWS struct {
 
 // Do implements aws.HTTPClient.
 func (l localAWS) Do(r *http.Request) (out *http.Response, err error) {
+	l.use.calls.Add(1)
 	switch service, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), "."); service {
 	case "secretsmanager":
 		l.use.secrets.Add(1)
@@ -226,12 +268,19 @@ func (l localAWS) Do(r *http.Request) (out *http.Response, err error) {
 }
 
 // outside marks the work of the simulated providers in profiles.
-func (p *probe) outside(next http.RoundTripper) http.RoundTripper { return providers{next} }
+func (p *probe) outside(next http.RoundTripper) http.RoundTripper { return providers{next, p} }
 
-type providers struct{ next http.RoundTripper }
+type providers struct {
+	next  http.RoundTripper
+	probe *probe
+}
 
 // RoundTrip implements http.RoundTripper.
 func (s providers) RoundTrip(r *http.Request) (out *http.Response, err error) {
+	stage, _ := pprof.Label(r.Context(), practice.Stage)
+	s.probe.mu.Lock()
+	s.probe.asked[stage]++
+	s.probe.mu.Unlock()
 	pprof.Do(r.Context(), pprof.Labels(practice.Stage, "simulated providers"), func(context.Context) { out, err = s.next.RoundTrip(r) }) //nolint:bodyclose // the caller closes it
 	return out, err
 }
@@ -242,31 +291,45 @@ func memoryInUse() uint64 {
 	return samples[0].Value.Uint64() - samples[1].Value.Uint64()
 }
 
-// storedBytes is what the world's tables and bucket hold.
-func storedBytes(ctx context.Context, world *practice.World) (sum int64, err error) {
+// kept is what the world's tables and bucket hold.
+type kept struct {
+	bytes   int64
+	dollars float64 // for a month of it
+}
+
+func keptBy(ctx context.Context, world *practice.World) (k kept, err error) {
 	cfg, err := world.Stack.Config("")
 	if err != nil {
-		return 0, err
+		return k, err
+	}
+	add := func(bytes int64, perGB float64) {
+		k.bytes += bytes
+		k.dollars += float64(bytes) / 1e9 * perGB
 	}
 	tables := dynamodb.NewFromConfig(cfg)
 	for _, name := range []string{"CoreTable", "ProspectsTable", "LedgerTable", "ControlTable"} {
-		out, err := tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String(world.Stack.Output(name))})
+		table := aws.String(world.Stack.Output(name))
+		out, err := tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: table})
 		if err != nil {
-			return 0, err
+			return k, err
 		}
-		sum += aws.ToInt64(out.Table.TableSizeBytes)
+		perGB := meter.TableMonth
+		if name != "ControlTable" { // the only one without point-in-time recovery, see template.yaml
+			perGB += meter.BackupMonth
+		}
+		add(aws.ToInt64(out.Table.TableSizeBytes)+meter.ItemOverhead*aws.ToInt64(out.Table.ItemCount), perGB)
 	}
 	pages := s3.NewListObjectsV2Paginator(s3.NewFromConfig(cfg), &s3.ListObjectsV2Input{Bucket: aws.String(world.Stack.Output("RunsBucket"))})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return 0, err
+			return k, err
 		}
 		for _, object := range page.Contents {
-			sum += aws.ToInt64(object.Size)
+			add(aws.ToInt64(object.Size), meter.ObjectMonth)
 		}
 	}
-	return sum, nil
+	return k, nil
 }
 
 // answerUnits is how many write units it took to keep the answers of providers that

@@ -51,6 +51,17 @@ var prices = [unitCount]struct {
 	SQSIdlePolls:         {"sqsIdlePolls", 400},
 }
 
+// What is kept is billed by the month, and logs by what is written: dollars per GB.
+const (
+	TableMonth  = 0.25  // DynamoDB, Standard class; each item counts 100 bytes more than it has
+	BackupMonth = 0.20  // point-in-time recovery of a table
+	ObjectMonth = 0.023 // S3 Standard
+	LogsWritten = 0.50  // CloudWatch Logs, taken in
+)
+
+// ItemOverhead is what DynamoDB's storage adds to the size of each item, in bytes.
+const ItemOverhead = 100
+
 func (u Unit) String() string { return prices[u].name }
 
 // Meter counts units. The zero value is ready; methods may be called from many
