@@ -43,6 +43,10 @@ func (f *frame) run(g *graph, input json.RawMessage) (json.RawMessage, error) {
 		if f.live {
 			f.x.service.opts.Meter.Add(meter.StateTransitions, 1)
 		}
+		f.redriven()
+		if f.awaits() && slices.Contains(f.x.rerun, visit) {
+			f.wake()
+		}
 		next, output, err := f.step(st, input)
 		fail, failed := errors.AsType[*failure](err)
 		switch {
@@ -281,7 +285,7 @@ func (f *frame) contextObject(token string, item json.RawMessage) json.RawMessag
 		quoted(x.arn), x.input, quoted(x.started.Format(stamp)), quoted(x.name), quoted(r.roleArn), x.redriveCount(),
 		quoted(r.arn), quoted(r.name), quoted(f.st.name), quoted(f.since.UTC().Format(stamp)))
 	if f.st.kind == "Task" {
-		out = fmt.Appendf(out, `,"RetryCount":%d`, f.attempt)
+		out = fmt.Appendf(out, `,"RetryCount":%d`, f.attempt-f.base)
 	}
 	out = append(out, '}')
 	if token != "" {

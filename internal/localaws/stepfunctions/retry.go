@@ -43,9 +43,20 @@ func (r retrier) delay(count int, random func() float64) time.Duration {
 func (f *frame) retried(input json.RawMessage, once func(input json.RawMessage) (json.RawMessage, error)) (string, json.RawMessage, error) {
 	st, visit := f.st, f.key
 	counts := make([]int, len(st.retry))
-	for ; ; f.attempt++ {
+	anew := func() {
+		if f.redriven() {
+			clear(counts)
+			f.base = f.attempt
+		}
+	}
+	for f.base = 0; ; f.attempt++ {
 		f.st, f.key = st, fmt.Sprintf("%s@%d", visit, f.attempt)
+		if st.kind == "Task" && f.awaits() && f.x.lookup(f.key) == nil && f.x.lookup(f.key+":s") == nil {
+			f.wake() // before its arguments are evaluated, which may name the count of retries
+		}
+		anew()
 		result, err := once(input)
+		anew() // other states come to it as their branches or children do
 		if err == nil {
 			var output json.RawMessage
 			if output, err = f.exit(map[string]json.RawMessage{"input": input, "result": result}, result, st.assign, st.output); err == nil {
@@ -61,10 +72,12 @@ func (f *frame) retried(input json.RawMessage, once func(input json.RawMessage) 
 			random := f.random("retry")
 			delay := st.retry[i].delay(counts[i], random.Float64)
 			counts[i]++
+			f.key = fmt.Sprintf("%s@%d", visit, f.attempt+1) // what a redrive that finds it waiting runs again,
+			f.redriven()                                     // or has found
 			if err := f.waitUntil(f.clock.Add(delay)); err != nil {
 				return "", nil, err
 			}
-			if f.live {
+			if f.live && !f.redriven() {
 				f.x.service.opts.Meter.Add(meter.StateTransitions, 1)
 			}
 			continue

@@ -154,7 +154,7 @@ func (f *frame) callback(c *call) (*record, error) {
 		if f.ghost {
 			return nil, errGhost
 		}
-		f.live = true
+		f.wake()
 		r, err := f.perform(c)
 		if err != nil {
 			return nil, err
@@ -173,7 +173,7 @@ func (f *frame) callback(c *call) (*record, error) {
 		sent = r
 	} else {
 		if sent != nil {
-			f.advance(sent.at())
+			f.heed(sent)
 		}
 		f.began(c)
 	}
@@ -188,13 +188,13 @@ func (f *frame) answer(c *call, sent *record) (*record, error) {
 	for {
 		known := f.x.lookup(f.key)
 		if known != nil {
-			f.advance(known.at())
+			f.heed(known)
 			return known, nil
 		}
 		if f.ghost {
 			return nil, errGhost
 		}
-		f.live = true
+		f.wake()
 		deadline, reason := c.deadline(sent, f.x.lookup(f.key+":h"))
 		if !deadline.IsZero() && !time.Now().Before(deadline) {
 			if _, err := f.remember(f.key, &record{Kind: recordTimedOut, Error: reason}); err != nil {
