@@ -81,6 +81,7 @@ const (
 	recordSucceeded = ""
 	recordFailed    = "failed"
 	recordTimedOut  = "timedout"
+	recordRefused   = "refused"   // the message with the token was not taken
 	recordRerun     = "rerun"     // :r, a redrive ran the state again, from this attempt
 	recordSubmitted = "submitted" // :s, the message with the token was sent
 	recordBeat      = "beat"      // :h, the last heartbeat
