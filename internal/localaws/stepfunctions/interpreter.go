@@ -22,6 +22,7 @@ const (
 // failure is an error that a state ended with.
 type failure struct {
 	name, cause string
+	heartbeat   bool     // a States.Timeout for want of one
 	keys        []string // see outcome.failedAt
 }
 

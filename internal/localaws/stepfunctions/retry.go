@@ -11,8 +11,14 @@ import (
 	"github.com/messageai/sluice/internal/localaws/meter"
 )
 
+// heartbeatTimeout is what rules call a heartbeat that did not come. Events and
+// causes call it States.Timeout: recorded on AWS with machines in JSONPath
+// (LocalStack's test_heartbeats).
+const heartbeatTimeout = "States.HeartbeatTimeout"
+
 // matches reports whether a rule's ErrorEquals covers an error.
-func matches(names []string, name string) bool {
+func matches(names []string, fail *failure) bool {
+	name := fail.name
 	if name == "States.Runtime" {
 		return false // terminal
 	}
@@ -21,11 +27,9 @@ func matches(names []string, name string) bool {
 		case "States.ALL":
 			return name != "States.DataLimitExceeded"
 		case "States.TaskFailed":
-			return name != "States.DataLimitExceeded" && name != "States.Timeout" && name != "States.HeartbeatTimeout"
-		case "States.Timeout":
-			return name == rule || name == "States.HeartbeatTimeout"
+			return name != "States.DataLimitExceeded" && name != "States.Timeout"
 		}
-		return name == rule
+		return name == rule || fail.heartbeat && rule == heartbeatTimeout
 	})
 }
 
@@ -67,7 +71,7 @@ func (f *frame) retried(input json.RawMessage, once func(input json.RawMessage) 
 		if !ok {
 			return "", nil, err
 		}
-		i := slices.IndexFunc(st.retry, func(r retrier) bool { return matches(r.errors, fail.name) })
+		i := slices.IndexFunc(st.retry, func(r retrier) bool { return matches(r.errors, fail) })
 		if i >= 0 && counts[i] < st.retry[i].maxAttempts {
 			random := f.random("retry")
 			delay := st.retry[i].delay(counts[i], random.Float64)
@@ -83,7 +87,7 @@ func (f *frame) retried(input json.RawMessage, once func(input json.RawMessage) 
 			continue
 		}
 		for i, c := range st.catch {
-			if matches(c.errors, fail.name) {
+			if matches(c.errors, fail) {
 				problem := fmt.Appendf(nil, `{"Error":%s,"Cause":%s}`, quoted(fail.name), quoted(fail.cause))
 				output, err := f.exit(map[string]json.RawMessage{"input": input, "errorOutput": problem}, problem, c.assign, st.catch[i].output)
 				return c.next, output, err

@@ -223,7 +223,7 @@ func (c *call) deadline(sent, beat *record) (at time.Time, reason string) {
 			beat = sent
 		}
 		if t := beat.at().Add(c.heartbeat); at.IsZero() || t.Before(at) {
-			at, reason = t, "States.HeartbeatTimeout"
+			at, reason = t, heartbeatTimeout
 		}
 	}
 	return at, reason
@@ -240,7 +240,11 @@ func (f *frame) conclude(c *call, r *record) (json.RawMessage, error) {
 			r = &record{Kind: recordFailed, Error: "States.DataLimitExceeded", Cause: fail.cause}
 		}
 	}
-	details := failedDetails{Error: r.Error, Cause: r.Cause, Resource: resource, Type: kind}
+	fail := &failure{name: r.Error, cause: r.Cause}
+	if r.Kind == recordTimedOut {
+		fail.name, fail.heartbeat = "States.Timeout", r.Error == heartbeatTimeout
+	}
+	details := failedDetails{Error: fail.name, Cause: fail.cause, Resource: resource, Type: kind}
 	switch r.Kind {
 	case recordSucceeded:
 		f.follow(prefix+"Succeeded", outputDetails{Output: r.Output, Resource: resource, Type: kind})
@@ -252,7 +256,7 @@ func (f *frame) conclude(c *call, r *record) (json.RawMessage, error) {
 	default:
 		f.follow(prefix+"Failed", details)
 	}
-	return nil, &failure{name: r.Error, cause: r.Cause}
+	return nil, fail
 }
 
 // token returns the task token of the current attempt: the execution, the
