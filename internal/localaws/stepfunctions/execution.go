@@ -392,11 +392,10 @@ func (f *frame) learn(key string) (*record, error) {
 }
 
 // wake notes that the frame goes on beyond what is recorded. The first time
-// after a redrive it runs its state again. That is a transition, as the start of
-// a child is that the redrive of its parent runs again (AWS's price list); and it
-// is recorded, because retries count from there (developer guide, "Restarting
-// state machine executions with redrive") and a later process must not bill it
-// again.
+// after a redrive it runs its state again. That is a transition, and another for
+// a child, which starts again with its parent (AWS's price list). It is recorded,
+// because retries count from there (developer guide, "Restarting state machine
+// executions with redrive") and a later process must not bill it again.
 func (f *frame) wake() {
 	f.live = true
 	if !f.awaits() {
