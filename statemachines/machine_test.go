@@ -1,6 +1,7 @@
 // Package statemachines_test checks the state machines together with the
-// template that deploys them: graph, retries, expressions, names. Nothing here
-// runs a machine; internal/localaws does.
+// template that deploys them: graph, retries, expressions, names; and what is
+// handed over from one worker to the next. With the workers themselves
+// internal/localaws runs them.
 package statemachines_test
 
 import (

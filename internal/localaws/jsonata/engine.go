@@ -35,8 +35,8 @@ var librarySource string
 var shimSource string
 
 const (
-	timeLimit      = 30 * time.Second // of wall time, against what steps do not count, such as a regular expression
-	stepLimit      = 200_000          // nodes evaluated, for the 1 s of AWS: the same on every machine, and where time is simulated
+	timeLimit      = 30 * time.Second // of wall time, against what steps do not count: regular expressions, long texts, paths through large inputs
+	stepLimit      = 200_000          // nodes evaluated where there is a function or a range, for the 1 s of AWS: the same on every machine, and where time is simulated
 	depthLimit     = 100              // nodes inside nodes; measured on AWS (floci-io/floci issue 2737, August 2026)
 	callStackLimit = 8000             // JavaScript calls, enough for that depth
 	cachedPerVM    = 2000             // compiled expressions; beyond that a cache starts anew

@@ -167,6 +167,27 @@ func TestEndlessLoop(t *testing.T) {
 	})
 }
 
+// A range costs steps by its length, four numbers each, or a short expression
+// could go on for as long as there is time and memory.
+func TestRangesAreLimited(t *testing.T) {
+	t.Parallel()
+	engine := newEngine(t)
+	engine.LimitSteps(1000)
+	for source, want := range map[string]string{
+		"$count([1..3900])":                `3900`,
+		"$count([1..4100])":                `error: U1001`,
+		"$count($range(1, 3900, 1))":       `3900`,
+		"$count($range(1, 4100, 1))":       `error: U1001`,
+		"$sum([1..9].([1..100]))":          `45450`,
+		"$sum([1..90].([1..100]))":         `error: U1001`,
+		"$sum([1..9].($range(1, 900, 1)))": `error: U1001`,
+	} {
+		if got := evaluate(t, engine, source, jsonata.Scope{}); got != want {
+			t.Errorf("%s: got %s, want %s", source, got, want)
+		}
+	}
+}
+
 // What an expression names of $states is what Step Functions checks when a
 // machine is created; the same word elsewhere in its text is not meant.
 func TestNames(t *testing.T) {

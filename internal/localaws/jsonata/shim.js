@@ -62,21 +62,32 @@
   }
 
   // How many nodes of a syntax tree can be at work inside each other. Only a
-  // lambda can make that more than the tree shows, or come back forever.
+  // lambda can make that more than the tree shows, or come back forever; and only
+  // a range makes work of a short text without much of an input.
   function nesting(node) {
     if (node === null || typeof node !== 'object') return 0;
-    if (node.type === 'lambda') return Infinity;
+    if (node.type === 'lambda' || isRange(node)) return Infinity;
     return Object.keys(node).reduce(function (most, k) { return Math.max(most, nesting(node[k])); }, 0) + (node.type ? 1 : 0);
   }
 
-  // The library calls these around each node that it evaluates, if the limits
-  // could be reached.
-  var steps = 0, depth = 0;
+  function isRange(node) { return node.type === 'binary' && node.value === '..'; }
+
+  // The library calls enter and leave around each node that it evaluates, if the
+  // limits could be reached. So many numbers of a range are one step: [1..900000]
+  // is too much for AWS.
+  var steps = 0, depth = 0, numbersPerStep = 4;
+  function spend(n) {
+    steps += n;
+    if (steps > maxSteps) fail('U1001', 'Expression evaluation timeout: Check for infinite loop');
+  }
   function enter() {
-    if (++steps > maxSteps) fail('U1001', 'Expression evaluation timeout: Check for infinite loop');
+    spend(1);
     if (++depth > maxDepth) fail('U1001', 'Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as tail-recursive.');
   }
-  function leave() { depth--; }
+  function leave(node, input, environment, result) {
+    depth--;
+    if (result && isRange(node)) spend(result.length / numbersPerStep);
+  }
 
   function partition(array, size) {
     if (array === undefined) return undefined;
@@ -91,6 +102,7 @@
     if (first === undefined || last === undefined || step === undefined) return undefined;
     if (step === 0) fail('D3040', 'The third argument of $range must not be 0');
     if (Math.abs((last - first) / step) > 1e7) fail('D2014', 'The size of the sequence allocated by $range must not exceed 1e7');
+    spend(Math.abs((last - first) / step) / numbersPerStep);
     var all = [];
     if (step > 0) for (var up = first; up <= last; up += step) all.push(up);
     else for (var down = first; down >= last; down += step) all.push(down);

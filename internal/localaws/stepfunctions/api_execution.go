@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/messageai/sluice/internal/localaws/meter"
 	"github.com/messageai/sluice/internal/localaws/wire"
 )
 
@@ -219,6 +220,7 @@ func (s *Service) redriveExecution(call *wire.Call) (any, error) {
 	}
 	x.redriveToken = in.ClientToken
 	x.reopen(at)
+	s.opts.Meter.Add(meter.StateTransitions, 1)
 	x.launch(false)
 	return map[string]any{"redriveDate": seconds(at)}, nil
 }

@@ -51,7 +51,7 @@ func (f *frame) distributed(input json.RawMessage) (json.RawMessage, error) {
 		if f.ghost {
 			return nil, errGhost
 		}
-		f.live = true
+		f.wake()
 		if run, err = f.startRun(ev, plan, arn); err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ func (f *frame) distributed(input json.RawMessage) (json.RawMessage, error) {
 		if f.ghost {
 			return nil, errGhost
 		}
-		f.live = true
+		f.wake()
 		if redrives := run.redrives(); f.x.mute && redrives > 0 {
 			started = f.follow("MapRunRedriven", mapRunDetails{MapRunArn: arn, RedriveCount: redrives})
 		}

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/messageai/sluice/internal/localaws/meter"
 )
 
 // Statuses of executions and map runs.
@@ -38,6 +40,8 @@ type execution struct {
 	redrive      int       // how often it was redriven,
 	redone       time.Time // when last,
 	redriveToken string    // and with which client token
+	rerun        []string  // keys of the visits whose failure the last redrive undid,
+	cut          time.Time // and when the execution had ended before it
 	events       []event
 	mute         bool // replaying what events already tells
 	evicted      bool // finished long ago: input, output and history are gone
@@ -67,6 +71,8 @@ type record struct {
 	Error  string `json:"e,omitempty"`
 	Cause  string `json:"c,omitempty"`
 	Number int    `json:"n,omitempty"` // the branch that failed; the redrive in which a token was made
+
+	redrive int // after how many redrives it was learned; the journal's order tells
 }
 
 // Kinds of records. An outcome is stored under the attempt's key, the others
@@ -75,6 +81,8 @@ const (
 	recordSucceeded = ""
 	recordFailed    = "failed"
 	recordTimedOut  = "timedout"
+	recordRefused   = "refused"   // the message with the token was not taken
+	recordRerun     = "rerun"     // :r, a redrive ran the state again, from this attempt
 	recordSubmitted = "submitted" // :s, the message with the token was sent
 	recordBeat      = "beat"      // :h, the last heartbeat
 	recordDecided   = "decided"   // :d, which branch or iteration failed first
@@ -105,7 +113,7 @@ func (x *execution) put(key string, r *record) (*record, error) {
 	if x.outcome.status != statusRunning {
 		return nil, errStopped
 	}
-	if have := x.records[key]; have != nil && r.Kind != recordBeat {
+	if have := x.records[key]; have != nil && r.Kind != recordBeat && r.Kind != recordRerun {
 		return have, nil
 	}
 	if err := x.service.append(entry{Type: entryRecord, Execution: x.id, Key: key, Record: r}); err != nil {
@@ -120,6 +128,7 @@ func (x *execution) store(key string, r *record) {
 	if x.records == nil {
 		x.records = map[string]*record{}
 	}
+	r.redrive = x.redrive
 	x.records[key] = r
 	if w := x.waiters[key]; w != nil {
 		close(w)
@@ -314,7 +323,7 @@ func (x *execution) history() []event {
 
 // root returns the frame of the execution's own graph.
 func (x *execution) root(ctx context.Context) *frame {
-	return &frame{x: x, ctx: ctx, clock: x.started, vars: map[string]json.RawMessage{}, visits: map[string]int{}}
+	return &frame{x: x, ctx: ctx, clock: x.started, vars: map[string]json.RawMessage{}, visits: map[string]int{}, redrive: x.redriveCount()}
 }
 
 // frame runs one graph: an execution's, a branch's or an iteration's. It
@@ -329,6 +338,8 @@ type frame struct {
 	clock    time.Time                  // when what it knows was learned: deterministic
 	previous int64                      // id of its last event
 	live     bool                       // beyond what is recorded
+	redrive  int                        // how often the execution was redriven,
+	epoch    int                        // and of those, how often before it learned the last it knows
 	ghost    bool                       // only rebuilds events, up to the time until
 	until    time.Time
 	loser    bool // a ghost because a sibling failed
@@ -336,6 +347,7 @@ type frame struct {
 	st      *state // the current state,
 	key     string // its key, with the attempt,
 	attempt int
+	base    int       // the attempt that retries count from,
 	entered int64     // the id of its entry,
 	before  int64     // of the event before,
 	since   time.Time // and when
@@ -345,7 +357,7 @@ type frame struct {
 func (f *frame) branch(ctx context.Context, path string) *frame {
 	return &frame{
 		x: f.x, ctx: ctx, path: path, vars: maps.Clone(f.vars), visits: map[string]int{}, item: f.item,
-		clock: f.clock, previous: f.previous, live: f.live, ghost: f.ghost, until: f.until, loser: f.loser,
+		clock: f.clock, previous: f.previous, live: f.live, redrive: f.redrive, epoch: f.epoch, ghost: f.ghost, until: f.until, loser: f.loser,
 	}
 }
 
@@ -372,11 +384,54 @@ func (f *frame) learn(key string) (*record, error) {
 		if f.ghost {
 			return nil, errGhost
 		}
-		f.live = true
+		f.wake()
 		return nil, nil
 	}
-	f.advance(r.at())
+	f.heed(r)
 	return r, nil
+}
+
+// wake notes that the frame goes on beyond what is recorded. The first time
+// after a redrive it runs its state again. That is a transition, and another for
+// a child, which starts again with its parent (AWS's price list). It is recorded,
+// because retries count from there (developer guide, "Restarting state machine
+// executions with redrive") and a later process must not bill it again.
+func (f *frame) wake() {
+	f.live = true
+	if !f.awaits() {
+		return
+	}
+	f.epoch = f.redrive
+	if _, err := f.x.put(f.key+":r", &record{Kind: recordRerun, At: time.Now().UnixNano()}); err != nil {
+		return // over: nothing after it is recorded either
+	}
+	transitions := 1.0
+	if f.path == "" && f.x.parent != nil {
+		transitions++
+	}
+	f.x.service.opts.Meter.Add(meter.StateTransitions, transitions)
+}
+
+// awaits reports whether the frame has not come yet to what the last redrive
+// runs again.
+func (f *frame) awaits() bool { return f.epoch < f.redrive && !f.ghost }
+
+// redriven reports whether a redrive ran the current state, or attempt, again.
+func (f *frame) redriven() bool {
+	if f.redrive == 0 {
+		return false
+	}
+	r := f.x.lookup(f.key + ":r")
+	if r != nil {
+		f.epoch = max(f.epoch, r.redrive)
+	}
+	return r != nil
+}
+
+// heed moves the frame to what a record tells.
+func (f *frame) heed(r *record) {
+	f.advance(r.at())
+	f.epoch = max(f.epoch, r.redrive)
 }
 
 // advance moves the clock, never back.
@@ -393,7 +448,7 @@ func (f *frame) remember(key string, r *record) (*record, error) {
 	if err != nil {
 		return nil, errStopped
 	}
-	f.advance(r.at())
+	f.heed(r)
 	return r, nil
 }
 
@@ -402,8 +457,11 @@ func (f *frame) waitUntil(t time.Time) error {
 	if f.ghost && t.After(f.until) {
 		return errGhost
 	}
+	if f.awaits() && t.After(f.x.cut) {
+		f.wake() // it did not come to its end before the redrive
+	}
 	if time.Now().Before(t) && !f.ghost {
-		f.live = true
+		f.wake()
 		if err := f.sleep(t, nil); err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ const (
 // failure is an error that a state ended with.
 type failure struct {
 	name, cause string
+	heartbeat   bool     // a States.Timeout for want of one
 	keys        []string // see outcome.failedAt
 }
 
@@ -42,6 +43,10 @@ func (f *frame) run(g *graph, input json.RawMessage) (json.RawMessage, error) {
 		f.entered = f.follow(st.kind+"StateEntered", enteredDetails{Input: text(input), Name: name})
 		if f.live {
 			f.x.service.opts.Meter.Add(meter.StateTransitions, 1)
+		}
+		f.redriven()
+		if f.awaits() && slices.Contains(f.x.rerun, visit) {
+			f.wake()
 		}
 		next, output, err := f.step(st, input)
 		fail, failed := errors.AsType[*failure](err)
@@ -281,7 +286,7 @@ func (f *frame) contextObject(token string, item json.RawMessage) json.RawMessag
 		quoted(x.arn), x.input, quoted(x.started.Format(stamp)), quoted(x.name), quoted(r.roleArn), x.redriveCount(),
 		quoted(r.arn), quoted(r.name), quoted(f.st.name), quoted(f.since.UTC().Format(stamp)))
 	if f.st.kind == "Task" {
-		out = fmt.Appendf(out, `,"RetryCount":%d`, f.attempt)
+		out = fmt.Appendf(out, `,"RetryCount":%d`, f.attempt-f.base)
 	}
 	out = append(out, '}')
 	if token != "" {

@@ -58,7 +58,9 @@ func (f *frame) fanOut(count, limit int, run func(b *frame, index int) lane) ([]
 		}
 		l := <-ended
 		running--
-		f.live = f.live || l.frame.live
+		if l.frame.live {
+			f.wake()
+		}
 		fail, failed := errors.AsType[*failure](l.err)
 		switch {
 		case l.err == nil:

@@ -169,7 +169,8 @@ func (g *graph) find(key string) *mapping {
 }
 
 // reopen makes an execution that failed run again: what failed is forgotten,
-// and so are tokens that nobody answered. The caller holds no lock.
+// and so are tokens that nobody answered. Attempts before one that was cut off
+// stay known: see frame.wake. The caller holds no lock.
 func (x *execution) reopen(at time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -207,6 +208,7 @@ func (x *execution) reopen(at time.Time) {
 			}
 		}
 	}
+	x.rerun, x.cut = x.outcome.failedAt, x.outcome.stopped
 	x.outcome = outcome{status: statusRunning}
 	x.redrive++
 	x.redone = at

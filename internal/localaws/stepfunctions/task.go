@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -154,14 +155,17 @@ func (f *frame) callback(c *call) (*record, error) {
 		if f.ghost {
 			return nil, errGhost
 		}
-		f.live = true
+		f.wake()
 		r, err := f.perform(c)
 		if err != nil {
 			return nil, err
 		}
 		key := f.key
-		if r.Kind == recordSucceeded {
+		switch r.Kind {
+		case recordSucceeded:
 			r.Kind, r.Number, key = recordSubmitted, f.x.redriveCount(), f.key+":s"
+		case recordFailed:
+			r.Kind = recordRefused
 		}
 		if r, err = f.remember(key, r); err != nil {
 			return nil, err
@@ -173,7 +177,7 @@ func (f *frame) callback(c *call) (*record, error) {
 		sent = r
 	} else {
 		if sent != nil {
-			f.advance(sent.at())
+			f.heed(sent)
 		}
 		f.began(c)
 	}
@@ -188,13 +192,13 @@ func (f *frame) answer(c *call, sent *record) (*record, error) {
 	for {
 		known := f.x.lookup(f.key)
 		if known != nil {
-			f.advance(known.at())
+			f.heed(known)
 			return known, nil
 		}
 		if f.ghost {
 			return nil, errGhost
 		}
-		f.live = true
+		f.wake()
 		deadline, reason := c.deadline(sent, f.x.lookup(f.key+":h"))
 		if !deadline.IsZero() && !time.Now().Before(deadline) {
 			if _, err := f.remember(f.key, &record{Kind: recordTimedOut, Error: reason}); err != nil {
@@ -219,7 +223,7 @@ func (c *call) deadline(sent, beat *record) (at time.Time, reason string) {
 			beat = sent
 		}
 		if t := beat.at().Add(c.heartbeat); at.IsZero() || t.Before(at) {
-			at, reason = t, "States.HeartbeatTimeout"
+			at, reason = t, heartbeatTimeout
 		}
 	}
 	return at, reason
@@ -236,17 +240,23 @@ func (f *frame) conclude(c *call, r *record) (json.RawMessage, error) {
 			r = &record{Kind: recordFailed, Error: "States.DataLimitExceeded", Cause: fail.cause}
 		}
 	}
-	details := failedDetails{Error: r.Error, Cause: r.Cause, Resource: resource, Type: kind}
+	fail := &failure{name: r.Error, cause: r.Cause}
+	if r.Kind == recordTimedOut {
+		fail.name, fail.heartbeat = "States.Timeout", r.Error == heartbeatTimeout
+	}
+	details := failedDetails{Error: fail.name, Cause: fail.cause, Resource: resource, Type: kind}
 	switch r.Kind {
 	case recordSucceeded:
 		f.follow(prefix+"Succeeded", outputDetails{Output: r.Output, Resource: resource, Type: kind})
 		return json.RawMessage(r.Output), nil
 	case recordTimedOut:
 		f.follow(prefix+"TimedOut", details)
+	case recordRefused:
+		f.follow("TaskSubmitFailed", details)
 	default:
 		f.follow(prefix+"Failed", details)
 	}
-	return nil, &failure{name: r.Error, cause: r.Cause}
+	return nil, fail
 }
 
 // token returns the task token of the current attempt: the execution, the
@@ -293,7 +303,22 @@ func (s *Service) integrate(ctx context.Context, resource string, c *call) (json
 	if err == nil {
 		raw, err = s.opts.Integrations.SendMessage(ctx, c.role, raw)
 	}
+	var result map[string]json.RawMessage
+	if err == nil {
+		err = json.Unmarshal(raw, &result)
+	}
 	if err != nil {
+		return nil, serviceFailure("SQS", "SQS.AmazonSQSException", err)
+	}
+	id := newID()
+	result["SdkHttpMetadata"], result["SdkResponseMetadata"] = metadata(id, http.StatusOK, []header{
+		{"x-amzn-RequestId", id},
+		{"connection", "keep-alive"},
+		{"Content-Length", strconv.Itoa(len(raw))},
+		{"Date", time.Now().UTC().Format(http.TimeFormat)},
+		{"Content-Type", "application/x-amz-json-1.0"},
+	})
+	if raw, err = json.Marshal(result); err != nil {
 		return nil, serviceFailure("SQS", "SQS.AmazonSQSException", err)
 	}
 	return raw, nil
@@ -327,10 +352,39 @@ func (s *Service) invoke(ctx context.Context, role *iam.Principal, function stri
 	if status == 0 {
 		status = http.StatusOK
 	}
-	id, length, date := newID(), strconv.Itoa(len(answer)), time.Now().UTC().Format(http.TimeFormat)
+	id := newID()
 	trace := "Root=1-" + strconv.FormatInt(time.Now().Unix(), 16) + "-" + strings.ReplaceAll(id, "-", "")[:24]
-	return fmt.Appendf(nil, `{"ExecutedVersion":"$LATEST","Payload":%s,"SdkHttpMetadata":{"AllHttpHeaders":{"X-Amz-Executed-Version":["$LATEST"],"x-amzn-Remapped-Content-Length":["0"],"Connection":["keep-alive"],"x-amzn-RequestId":["%s"],"Content-Length":["%s"],"Date":["%s"],"X-Amzn-Trace-Id":["%s"],"Content-Type":["application/json"]},"HttpHeaders":{"Connection":"keep-alive","Content-Length":"%s","Content-Type":"application/json","Date":"%s","X-Amz-Executed-Version":"$LATEST","x-amzn-Remapped-Content-Length":"0","x-amzn-RequestId":"%s","X-Amzn-Trace-Id":"%s"},"HttpStatusCode":%d},"SdkResponseMetadata":{"RequestId":"%s"},"StatusCode":%d}`,
-		answer, id, length, date, trace, length, date, id, trace, status, id, status), nil
+	about, from := metadata(id, status, []header{
+		{"X-Amz-Executed-Version", "$LATEST"},
+		{"x-amzn-Remapped-Content-Length", "0"},
+		{"Connection", "keep-alive"},
+		{"x-amzn-RequestId", id},
+		{"Content-Length", strconv.Itoa(len(answer))},
+		{"Date", time.Now().UTC().Format(http.TimeFormat)},
+		{"X-Amzn-Trace-Id", trace},
+		{"Content-Type", "application/json"},
+	})
+	return fmt.Appendf(nil, `{"ExecutedVersion":"$LATEST","Payload":%s,"SdkHttpMetadata":%s,"SdkResponseMetadata":%s,"StatusCode":%d}`,
+		answer, about, from, status), nil
+}
+
+// header is one HTTP header of a service's answer.
+type header struct{ name, value string }
+
+// metadata returns what the result of a task tells of the service's answer:
+// SdkHttpMetadata, with the headers in the order and with the letters that the
+// service sends, and SdkResponseMetadata.
+func metadata(id string, status int, headers []header) (about, from json.RawMessage) {
+	var all, sorted []byte
+	for _, h := range headers {
+		all = fmt.Appendf(all, `,%s:[%s]`, quoted(h.name), quoted(h.value))
+	}
+	slices.SortFunc(headers, func(a, b header) int { return strings.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) })
+	for _, h := range headers {
+		sorted = fmt.Appendf(sorted, `,%s:%s`, quoted(h.name), quoted(h.value))
+	}
+	about = fmt.Appendf(nil, `{"AllHttpHeaders":{%s},"HttpHeaders":{%s},"HttpStatusCode":%d}`, all[1:], sorted[1:], status)
+	return about, fmt.Appendf(nil, `{"RequestId":"%s"}`, id)
 }
 
 // serviceFailure is the failure of a task whose service refused the call.

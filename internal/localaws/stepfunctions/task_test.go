@@ -67,7 +67,17 @@ func TestCallback(t *testing.T) {
 					t.Error(err)
 				}
 			},
-			want: description{Status: "SUCCEEDED", Output: `{"Error":"States.HeartbeatTimeout","Cause":""}`}, took: 50 * time.Second,
+			want: description{Status: "SUCCEEDED", Output: `{"Error":"States.Timeout","Cause":""}`}, took: 50 * time.Second,
+		},
+		"no heartbeat, caught by its own name": {
+			more:   `"TimeoutSeconds":100,"HeartbeatSeconds":30,"Catch":[{"ErrorEquals":["States.HeartbeatTimeout"],"Next":"B"}],`,
+			worker: func(*testing.T, *stepfunctions.Service, string) {},
+			want:   description{Status: "SUCCEEDED", Output: `{"Error":"States.Timeout","Cause":""}`}, took: 30 * time.Second,
+		},
+		"the name of a missing heartbeat is not every time-out's": {
+			more:   `"TimeoutSeconds":100,"Catch":[{"ErrorEquals":["States.HeartbeatTimeout"],"Next":"B"}],`,
+			worker: func(*testing.T, *stepfunctions.Service, string) {},
+			want:   description{Status: "FAILED", Error: "States.Timeout"}, took: 100 * time.Second,
 		},
 		"bad output and tokens": {
 			more: `"TimeoutSeconds":1,`,
