@@ -37,6 +37,7 @@ type Campaigns interface {
 	CreateRun(ctx context.Context, r domain.Run) error
 	Run(ctx context.Context, ref domain.Ref) (domain.Run, error)
 	RetryRun(ctx context.Context, ref domain.Ref, attempt int) error
+	Profile(ctx context.Context, team, run string, profile any) error
 	SetRunStatus(ctx context.Context, ref domain.Ref, to domain.RunStatus, reason string, from ...domain.RunStatus) error
 	Ledger(ctx context.Context, ref domain.Ref) (store.Ledger, error)
 	RaiseCap(ctx context.Context, ref domain.Ref, limit money.Micro) error

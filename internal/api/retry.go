@@ -97,6 +97,15 @@ func (s *server) retry(ctx context.Context, campaign string) (Failures, error) {
 	if f.Again == 0 {
 		return f, nil
 	}
+	// The profile is the oldest of the objects that an attempt works on: without
+	// it there is nothing to run again, and the run is left as it is.
+	var profile domain.RunProfile
+	if err := s.Campaigns.Profile(ctx, ref.Team, ref.Run, &profile); err != nil {
+		if fault.Is(err, fault.NotFound) {
+			return f, fault.New(fault.NotFound, "api.retry", "the rows of a run are kept for 90 days, and those of this one are gone: start a new run of the campaign")
+		}
+		return f, err
+	}
 	input := struct {
 		domain.Ref
 		Attempt   int      `json:"attempt"`

@@ -13,6 +13,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/messageai/sluice/internal/localaws/s3"
 	"github.com/messageai/sluice/internal/localaws/template"
 	"github.com/messageai/sluice/internal/localaws/wire"
 )
@@ -82,6 +83,13 @@ func operate(ctx context.Context, to wire.Service, service, operation string, in
 func (s *Stack) create(ctx context.Context) error {
 	for _, b := range s.tmpl.Buckets {
 		if err := s.objects.CreateBucket(b.Name); err != nil {
+			return fmt.Errorf("bucket %s: %w", b.LogicalID, err)
+		}
+		rules := make([]s3.Rule, len(b.Expirations))
+		for i, e := range b.Expirations {
+			rules[i] = s3.Rule(e)
+		}
+		if err := s.objects.SetLifecycle(b.Name, rules); err != nil {
 			return fmt.Errorf("bucket %s: %w", b.LogicalID, err)
 		}
 	}

@@ -3,6 +3,8 @@ package practice_test
 import (
 	"context"
 	"maps"
+	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -185,6 +187,48 @@ func TestWhatFailedIsRunAgainAsIfNothingHadBeen(t *testing.T) {
 				}
 				if f := must[api.Failures](t, w, "POST", campaigns+"/"+s.CampaignID+"/retry", nil); f.Again != 0 || f.Attempt != 1 {
 					t.Errorf("there is something left after it was tried again: %+v", f)
+				}
+			})
+		})
+	}
+}
+
+// The rows of a run are kept for 90 days. So long what failed can be run again;
+// then whoever asks for it is told why not, and the run stays as it ended.
+func TestWhatFailedCanBeRunAgainWhileItsRowsAreKept(t *testing.T) {
+	for name, days := range map[string]time.Duration{"within": 89, "after": 91} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &bug{function: "-convert", service: "s3"}
+				opts := practice.Options{
+					Seed: 7, Generous: true, Latency: 20 * time.Millisecond, Faults: b, StateDir: filepath.Join(t.TempDir(), "world"),
+				}
+				w := open(t, opts)
+				failed := wait(t, w, start(t, w, api.CampaignOptions{MaxProspects: retrySize}).CampaignID)
+				if failed.Status != string(domain.RunPartial) {
+					t.Fatalf("the run is %s: %s", failed.Status, failed.Reason)
+				}
+				b.fixed.Store(true)
+				if err := w.Close(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(days * 24 * time.Hour) // nobody polls meanwhile
+				w = open(t, opts)
+				if days < 90 {
+					f, s := retryOf(t, w, failed.CampaignID)
+					if f.Again == 0 || s.Status != string(domain.RunCompleted) || s.Rows.In != failed.Rows.In {
+						t.Errorf("%d chunks are run again, then the run is %s (%s) with %+v", f.Again, s.Status, s.Reason, s.Rows)
+					}
+					return
+				}
+				code, answer := call(t, w, "POST", campaigns+"/"+failed.CampaignID+"/retry", practice.Key, nil)
+				if code != http.StatusNotFound || !strings.Contains(string(answer), "kept for 90 days") {
+					t.Errorf("a retry is answered %d: %s", code, answer)
+				}
+				time.Sleep(time.Hour)
+				after := must[api.CampaignStatus](t, w, "GET", campaigns+"/"+failed.CampaignID, nil)
+				if diff := cmp.Diff(failed, after); diff != "" {
+					t.Errorf("the run (-as it ended +after the retry):\n%s", diff)
 				}
 			})
 		})

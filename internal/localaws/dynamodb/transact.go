@@ -48,6 +48,12 @@ func cancelled(reasons []reason) error {
 	return e
 }
 
+// errTransactBytes is the error for items that are too large together: of each,
+// the larger of what is there and what would be.
+func errTransactBytes() error {
+	return invalid("Transaction request size exceeds the maximum of 4 MB")
+}
+
 func anyFailed(reasons []reason) bool {
 	return slices.ContainsFunc(reasons, func(r reason) bool { return r.code != "" })
 }
@@ -220,7 +226,7 @@ func (s *Service) runTransaction(ctx context.Context, tx *transaction, writes []
 		return nil, invalid("Transaction request cannot include multiple operations on one item")
 	}
 	if bytes > maxTransactBytes {
-		return nil, invalid("Transaction request size exceeds the maximum of 4 MB")
+		return nil, errTransactBytes()
 	}
 	if conflicts, err := s.hold(ctx, tables, writes); err != nil {
 		return nil, err
@@ -235,6 +241,7 @@ func (s *Service) runTransaction(ctx context.Context, tx *transaction, writes []
 	used := tally{writes: true}
 	defer func() { s.countAll(&used) }()
 	changes := make([]change, 0, len(writes))
+	bytes = 0 // of the items themselves: what is sent is less for all but puts
 	for i, w := range writes {
 		c, err := s.attempt(w, transactFactor)
 		if err != nil {
@@ -245,12 +252,16 @@ func (s *Service) runTransaction(ctx context.Context, tx *transaction, writes []
 			continue
 		}
 		used.of(w.t).chargeChange(c, transactFactor)
+		bytes += max(sizeOfRecord(c.before), sizeOfRecord(c.after))
 		if w.operation != "ConditionCheck" && (c.before != nil || c.after != nil) {
 			changes = append(changes, c)
 		}
 	}
 	if anyFailed(reasons) {
 		return nil, cancelled(reasons)
+	}
+	if bytes > maxTransactBytes {
+		return nil, errTransactBytes()
 	}
 	if len(changes) > 0 || use != nil {
 		if use != nil {

@@ -88,11 +88,7 @@ func (w *write) decide() (change, error) {
 		old = before.item
 	}
 	if w.parsed.condition != nil && !w.parsed.condition.holds(old) {
-		attempted := before
-		if w.operation == "Put" {
-			attempted = w.to // its size is billed though it is not stored
-		}
-		return change{t: w.t, before: before, units: writeUnits(before, attempted)}, refusal{before}
+		return change{t: w.t, before: before, units: writeUnits(before, w.attempted(old))}, refusal{before}
 	}
 	switch w.operation {
 	case "Put":
@@ -108,6 +104,22 @@ func (w *write) decide() (change, error) {
 	default: // ConditionCheck
 		return change{t: w.t, before: before, after: before, units: writeUnits(before, nil)}, nil
 	}
+}
+
+// attempted is what a write that its condition refused would have stored. AWS
+// bills the larger of it and the item that is there, and so it is worked out for
+// refused writes alone. It has no more than a size (developer guide, "DynamoDB
+// reads and writes", November 2026).
+func (w *write) attempted(old item) *record {
+	switch w.operation {
+	case "Put":
+		return w.to
+	case "Update":
+		if after, err := w.updated(old); err == nil { // one that could not be made either has no size
+			return &record{size: after.size()}
+		}
+	}
+	return nil
 }
 
 // updated applies the update to the item, or to a new one with only the key.

@@ -237,30 +237,35 @@ func encodeBatch(batch []events.SQSMessage) (payload []byte, n int, err error) {
 }
 
 // succeeded reads a partial batch response and returns the messages it does not
-// name. A response of another shape, or one that names a message that was not
-// in the batch, is an error: then the whole batch has failed.
+// name. A response of another shape, or one with an item that does not name a
+// message of the batch, is an error: then the whole batch has failed. A response
+// without a batchItemFailures says that nothing failed (developer guide, "Handling
+// errors for an SQS event source in Lambda", November 2026). Names are compared
+// as they are written, which decoding into a struct would not do.
 func succeeded(batch []events.SQSMessage, response []byte) ([]events.SQSMessage, error) {
 	if len(strings.TrimSpace(string(response))) == 0 {
 		return batch, nil
 	}
-	var report struct {
-		Failures []struct {
-			ID *string `json:"itemIdentifier"`
-		} `json:"batchItemFailures"`
+	var report map[string]json.RawMessage
+	err := json.Unmarshal(response, &report)
+	var failures []map[string]json.RawMessage
+	if listed, ok := report["batchItemFailures"]; ok && err == nil {
+		err = json.Unmarshal(listed, &failures)
 	}
-	if err := json.Unmarshal(response, &report); err != nil {
+	if err != nil {
 		return nil, errors.New("the function's response is not a partial batch response")
 	}
 	known := make(map[string]bool, len(batch))
 	for _, msg := range batch {
 		known[msg.MessageId] = true
 	}
-	failed := make(map[string]bool, len(report.Failures))
-	for _, f := range report.Failures {
-		if f.ID == nil || !known[*f.ID] {
+	failed := make(map[string]bool, len(failures))
+	for _, f := range failures {
+		var id string // stays empty if it is null or missing
+		if json.Unmarshal(f["itemIdentifier"], &id) != nil || !known[id] {
 			return nil, errors.New("a batch item failure does not name a message of the batch")
 		}
-		failed[*f.ID] = true
+		failed[id] = true
 	}
 	var done []events.SQSMessage
 	for _, msg := range batch {

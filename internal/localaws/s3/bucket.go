@@ -15,7 +15,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// bucket is one bucket; mu guards objects and keys. An object is never changed
+// bucket is one bucket; mu guards all but name and created. An object is never changed
 // once it is there, only replaced.
 type bucket struct {
 	name    string
@@ -24,6 +24,8 @@ type bucket struct {
 	mu      sync.RWMutex
 	objects map[string]*object
 	keys    index
+	rules   []Rule
+	tidied  int64 // day since 1970 on which what had expired was removed last
 }
 
 func newBucket(name string, created time.Time) *bucket {
@@ -153,6 +155,10 @@ func (b *bucket) put(o *object) {
 func (s *Service) erase(b *bucket, keys []string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return s.eraseLocked(b, keys)
+}
+
+func (s *Service) eraseLocked(b *bucket, keys []string) error {
 	keys = slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return b.objects[key] == nil })
 	if len(keys) == 0 {
 		return nil

@@ -5,7 +5,7 @@
 // [Service.ServeHTTP]; Step Functions, which lives in the same process, calls
 // [Service.Get], [Service.Put] and [Service.List]. With a folder, each object
 // is a file in it and the journal has the names; without one, objects are in
-// memory.
+// memory. Objects that a rule of [Service.SetLifecycle] lets expire are removed.
 //
 // It imports its siblings wire, iam, meter and journal. It is not for
 // versioning, multipart uploads, copies, access control lists or bucket
@@ -222,12 +222,13 @@ func (s *Service) listBuckets(w http.ResponseWriter, r *request) error {
 	return writeXML(w, http.StatusOK, out)
 }
 
-// bucket returns a bucket, or NoSuchBucket.
+// bucket returns a bucket without what has expired in it, or NoSuchBucket.
 func (s *Service) bucket(name string) (*bucket, error) {
 	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if b, ok := s.buckets[name]; ok {
-		return b, nil
+	b, ok := s.buckets[name]
+	s.mu.RUnlock()
+	if ok {
+		return b, s.tidy(b)
 	}
 	return nil, wire.Errorf(http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist")
 }

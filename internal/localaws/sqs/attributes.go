@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,14 +13,15 @@ import (
 )
 
 const (
-	maxMessageBytes  = 1_048_576
-	maxVisibility    = 12 * time.Hour
-	maxInFlight      = 120_000
-	maxBatchEntries  = 10
-	maxWait          = 20 * time.Second
-	purgeInterval    = time.Minute
-	maxDelaySeconds  = 900
-	noisyMinInFlight = 30 // fair queues: below this nobody is noisy (AWS, Amazon SQS fair queues, 2025)
+	maxMessageBytes   = 1_048_576
+	maxVisibility     = 12 * time.Hour
+	maxInFlight       = 120_000
+	maxBatchEntries   = 10
+	maxWait           = 20 * time.Second
+	purgeInterval     = time.Minute
+	maxDelaySeconds   = 900
+	maxRedriveSources = 10
+	noisyMinInFlight  = 30 // fair queues: below this nobody is noisy (AWS, Amazon SQS fair queues, 2025)
 )
 
 // numeric lists the attributes that are whole numbers with their bounds and
@@ -93,9 +95,14 @@ func checkAttribute(name, value string) error {
 		return nil
 	}
 	switch name {
-	case "Policy", "RedriveAllowPolicy", "RedrivePolicy":
+	case "Policy", "RedrivePolicy":
 		if value != "" && !json.Valid([]byte(value)) {
 			return invalid
+		}
+	case "RedriveAllowPolicy":
+		if value != "" {
+			_, err := parseRedriveAllow(value)
+			return err
 		}
 	case "SqsManagedSseEnabled":
 		if value != "true" && value != "false" {
@@ -111,26 +118,93 @@ func checkAttribute(name, value string) error {
 // parseRedrive reads a RedrivePolicy; maxReceiveCount comes as a number or as
 // a string, CloudFormation sends both.
 func parseRedrive(policy string) (deadLetter string, maxReceives int, err error) {
-	var p struct {
-		DeadLetterTargetArn string `json:"deadLetterTargetArn"`
-		MaxReceiveCount     any    `json:"maxReceiveCount"`
-	}
+	var p map[string]any // a struct's names would be found in other letter case, which SQS refuses
 	if json.Unmarshal([]byte(policy), &p) == nil {
-		maxReceives, _ = strconv.Atoi(fmt.Sprint(p.MaxReceiveCount)) // 0 is refused below
+		deadLetter, _ = p["deadLetterTargetArn"].(string)
+		maxReceives, _ = strconv.Atoi(fmt.Sprint(p["maxReceiveCount"])) // 0 is refused below
 	}
-	if p.DeadLetterTargetArn == "" || maxReceives < 1 || maxReceives > 1000 {
+	if deadLetter == "" || maxReceives < 1 || maxReceives > 1000 {
 		return "", 0, errParameter("Value %s for parameter RedrivePolicy is invalid. Reason: it needs deadLetterTargetArn and a maxReceiveCount from 1 to 1000.", policy)
 	}
-	return p.DeadLetterTargetArn, maxReceives, nil
+	return deadLetter, maxReceives, nil
 }
 
-// checkRedrive refuses a dead-letter queue that is not there.
-func (s *Service) checkRedrive(set settings) error {
+// The permissions of a RedriveAllowPolicy.
+const (
+	redriveAllowAll = "allowAll" // also that of a queue without a policy
+	redriveDenyAll  = "denyAll"
+	redriveByQueue  = "byQueue"
+)
+
+// redriveAllow is a RedriveAllowPolicy: which queues may name the queue that has
+// it as their dead-letter queue.
+type redriveAllow struct {
+	permission string
+	sources    []string // ARNs, of byQueue alone
+}
+
+// parseRedriveAllow reads a RedriveAllowPolicy and checks it as the reference of
+// SetQueueAttributes describes it. The wording of refusals is SQS's.
+func parseRedriveAllow(policy string) (redriveAllow, error) {
+	refused := func(reason string) (redriveAllow, error) {
+		return redriveAllow{}, fail(http.StatusBadRequest, "InvalidAttributeValue", "InvalidAttributeValue",
+			"Invalid value for the parameter RedriveAllowPolicy. Reason: Amazon SQS can't create the redrive allow policy%s", reason)
+	}
+	const unsupported = ", as it’s in an unsupported format."
+	var members map[string]json.RawMessage // not a struct, for the same reason as above
+	if json.Unmarshal([]byte(policy), &members) != nil {
+		return refused(unsupported)
+	}
+	var p redriveAllow
+	_, named := members["sourceQueueArns"]
+	for name, value := range members {
+		var err error
+		switch name {
+		case "redrivePermission":
+			err = json.Unmarshal(value, &p.permission)
+		case "sourceQueueArns":
+			err = json.Unmarshal(value, &p.sources)
+		default:
+			return refused(unsupported)
+		}
+		if err != nil {
+			return refused(unsupported)
+		}
+	}
+	switch p.permission {
+	case redriveAllowAll, redriveDenyAll:
+		if named {
+			return refused(". You can specify source queue ARNs only when the permission type is byQueue.")
+		}
+	case redriveByQueue:
+		if len(p.sources) < 1 || len(p.sources) > maxRedriveSources {
+			return refused(". When you specify the byQueue permission type, you must also specify between 1 and 10 source queue ARNs.")
+		}
+	default:
+		return refused(unsupported)
+	}
+	return p, nil
+}
+
+func (p redriveAllow) allows(source string) bool {
+	return p.permission == redriveAllowAll || slices.Contains(p.sources, source)
+}
+
+// checkRedrive refuses a dead-letter queue that is not there, or does not let
+// the queue with the ARN source name it. One that stops letting it later keeps
+// it: the policy is asked when a queue names its dead-letter queue.
+func (s *Service) checkRedrive(source string, set settings) error {
 	if set.deadLetter == "" {
 		return nil
 	}
-	if _, err := s.queueByARN(set.deadLetter); err != nil {
+	dead, err := s.queueByARN(set.deadLetter)
+	if err != nil {
 		return errParameter("Value %s for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.", set.values["RedrivePolicy"])
+	}
+	if policy, ok := dead.settings().values["RedriveAllowPolicy"]; ok {
+		if p, err := parseRedriveAllow(policy); err != nil || !p.allows(source) {
+			return errParameter("Value %s for parameter RedrivePolicy is invalid. Reason: The dead-letter queue's RedriveAllowPolicy does not allow this queue.", set.values["RedrivePolicy"])
+		}
 	}
 	return nil
 }
@@ -188,7 +262,7 @@ func (s *Service) setQueueAttributes(call *wire.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkRedrive(change); err != nil {
+	if err := s.checkRedrive(s.ARN(q.name), change); err != nil {
 		return nil, err
 	}
 	q.mu.Lock()

@@ -31,7 +31,7 @@ func (s *Service) createQueue(call *wire.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkRedrive(set); err != nil {
+	if err := s.checkRedrive(s.ARN(in.QueueName), set); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

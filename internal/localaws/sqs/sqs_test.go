@@ -149,13 +149,20 @@ func wantBodies(t *testing.T, got []types.Message, want ...string) {
 
 func wantCode(t *testing.T, err error, want string) {
 	t.Helper()
-	got := ""
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		got = api.ErrorCode()
-	}
-	if got != want {
+	if got := codeOf(err); got != want {
 		t.Fatalf("error code %q, want %q (error: %v)", got, want, err)
 	}
+}
+
+// codeOf is the code of SQS's error, "" for nil.
+func codeOf(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorCode()
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 func openJournal(t *testing.T, path string) *journal.Journal {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,6 +112,81 @@ func TestDeadLetterOutlivesSource(t *testing.T) {
 
 func redrive(s *stand, maxReceives int) string {
 	return fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":"%d"}`, s.svc.ARN("dead"), maxReceives)
+}
+
+// A dead-letter queue says which queues may name it. The policy counts when it
+// is named: a queue that was let in before stays.
+func TestDeadLetterQueueChoosesItsSources(t *testing.T) {
+	t.Parallel()
+	s := open(t, sqs.Options{})
+	jobs, other := s.svc.ARN("jobs"), s.svc.ARN("other")
+	for name, c := range map[string]struct{ policy, code string }{
+		"all":              {`{"redrivePermission":"allowAll"}`, ""},
+		"none":             {`{"redrivePermission":"denyAll"}`, "InvalidParameterValue"},
+		"this one":         {fmt.Sprintf(`{"redrivePermission":"byQueue","sourceQueueArns":[%q,%q]}`, other, jobs), ""},
+		"another":          {fmt.Sprintf(`{"redrivePermission":"byQueue","sourceQueueArns":[%q]}`, other), "InvalidParameterValue"},
+		"no policy at all": {"", ""},
+	} {
+		s.create("dead", nil)
+		if _, err := s.SetQueueAttributes(t.Context(), &awssqs.SetQueueAttributesInput{
+			QueueUrl: aws.String(s.svc.URL("dead")), Attributes: map[string]string{"RedriveAllowPolicy": c.policy},
+		}); err != nil {
+			t.Fatal(name, err)
+		}
+		naming := map[string]string{"RedrivePolicy": redrive(s, 2)}
+		_, created := s.CreateQueue(t.Context(), &awssqs.CreateQueueInput{QueueName: aws.String("jobs"), Attributes: naming})
+		s.create("jobs", nil)
+		_, set := s.SetQueueAttributes(t.Context(), &awssqs.SetQueueAttributesInput{QueueUrl: &s.url, Attributes: naming})
+		if codeOf(created) != c.code || codeOf(set) != c.code {
+			t.Errorf("%s: created %v, set %v, want %q", name, created, set, c.code)
+		}
+		for _, url := range []string{s.svc.URL("dead"), s.url} {
+			if _, err := s.DeleteQueue(t.Context(), &awssqs.DeleteQueueInput{QueueUrl: &url}); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+	}
+	dead := s.create("dead", nil)
+	s.create("jobs", map[string]string{"RedrivePolicy": redrive(s, 2)})
+	for _, url := range []string{dead, s.url} {
+		if _, err := s.SetQueueAttributes(t.Context(), &awssqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{
+			"RedriveAllowPolicy": `{"redrivePermission":"denyAll"}`,
+		}}); err != nil {
+			t.Errorf("a queue closes itself to new sources: %v", err)
+		}
+	}
+}
+
+func TestRedriveAllowPoliciesAreChecked(t *testing.T) {
+	t.Parallel()
+	s := open(t, sqs.Options{})
+	arns := func(n int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(fmt.Sprintf("%q,", s.svc.ARN("jobs")), n), ",") + "]"
+	}
+	for policy, code := range map[string]string{
+		`{"redrivePermission":"byQueue","sourceQueueArns":` + arns(10) + `}`: "",
+		`{"redrivePermission":"byQueue","sourceQueueArns":` + arns(11) + `}`: "InvalidAttributeValue",
+		`{"redrivePermission":"byQueue","sourceQueueArns":[]}`:               "InvalidAttributeValue",
+		`{"redrivePermission":"byQueue","sourceQueueArns":"x"}`:              "InvalidAttributeValue",
+		`{"redrivePermission":"byQueue"}`:                                    "InvalidAttributeValue",
+		`{"redrivePermission":"allowAll","sourceQueueArns":` + arns(1) + `}`: "InvalidAttributeValue",
+		`{"redrivePermission":"denyAll","sourceQueueArns":[]}`:               "InvalidAttributeValue",
+		`{"redrivePermission":"Allow"}`:                                      "InvalidAttributeValue",
+		`{"RedrivePermission":"denyAll"}`:                                    "InvalidAttributeValue",
+		`{"redrivePermission":"denyAll","x":1}`:                              "InvalidAttributeValue",
+		`{}`:                                                                 "InvalidAttributeValue",
+		`null`:                                                               "InvalidAttributeValue",
+		`no JSON`:                                                            "InvalidAttributeValue",
+	} {
+		_, err := s.CreateQueue(t.Context(), &awssqs.CreateQueueInput{QueueName: aws.String("dead"), Attributes: map[string]string{"RedriveAllowPolicy": policy}})
+		if got := codeOf(err); got != code {
+			t.Errorf("%s: %v, want %q", policy, err, code)
+		}
+	}
+	s.create("letters", nil)
+	wrong := fmt.Sprintf(`{"DeadLetterTargetArn":%q,"maxReceiveCount":2}`, s.svc.ARN("letters"))
+	_, err := s.CreateQueue(t.Context(), &awssqs.CreateQueueInput{QueueName: aws.String("jobs"), Attributes: map[string]string{"RedrivePolicy": wrong}})
+	wantCode(t, err, "InvalidParameterValue")
 }
 
 func TestDeadLetterQueueAndMoveTask(t *testing.T) {

@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 )
@@ -134,8 +135,48 @@ func (t *Template) bucket(r *resolver, res *resource, p *properties) {
 	if b.Name != strings.ToLower(b.Name) || len(b.Name) < 3 || len(b.Name) > 63 || strings.Contains(b.Name, "_") {
 		p.fail("BucketName", "%q is not a bucket name", b.Name)
 	}
-	p.ignore("BucketName", "VersioningConfiguration", "LifecycleConfiguration", "PublicAccessBlockConfiguration", "BucketEncryption", "OwnershipControls", "Tags")
+	if p.has("LifecycleConfiguration") {
+		b.Expirations = p.object("LifecycleConfiguration").expirations()
+	}
+	p.ignore("BucketName", "VersioningConfiguration", "PublicAccessBlockConfiguration", "BucketEncryption", "OwnershipControls", "Tags")
 	t.Buckets = append(t.Buckets, b)
+}
+
+// inertActions are what a lifecycle rule may do that makes no difference here:
+// there are no multipart uploads and no versions.
+var inertActions = []string{
+	"AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration", "NoncurrentVersionExpirationInDays",
+	"NoncurrentVersionTransition", "NoncurrentVersionTransitions",
+}
+
+// expirations reads a LifecycleConfiguration.
+func (p *properties) expirations() []Expiration {
+	rules := p.objects("Rules")
+	if len(rules) == 0 {
+		p.fail("", "property Rules is required")
+	}
+	var out []Expiration
+	ids := map[string]bool{}
+	for _, rule := range rules {
+		if id := rule.text("Id", ""); id != "" && ids[id] {
+			rule.fail("Id", "%q is the id of another rule", id)
+		} else {
+			ids[id] = true
+		}
+		rule.required("Status")
+		enabled := rule.oneOf("Status", "Enabled", "Disabled") == "Enabled"
+		e := Expiration{Prefix: rule.text("Prefix", ""), Days: rule.number("ExpirationInDays", 0, 1, math.MaxInt32)}
+		if !rule.has("ExpirationInDays") && !slices.ContainsFunc(inertActions, rule.has) {
+			rule.fail("", "the rule does nothing, which S3 refuses")
+		}
+		rule.ignore(inertActions...)
+		rule.done()
+		if enabled && e.Days > 0 {
+			out = append(out, e)
+		}
+	}
+	p.done()
+	return out
 }
 
 func (t *Template) secret(r *resolver, res *resource, p *properties) {

@@ -146,8 +146,15 @@ type Queue struct {
 
 // Bucket is an AWS::S3::Bucket.
 type Bucket struct {
-	LogicalID string
-	Name      string
+	LogicalID   string
+	Name        string
+	Expirations []Expiration // of its enabled lifecycle rules
+}
+
+// Expiration is the ExpirationInDays of a lifecycle rule.
+type Expiration struct {
+	Prefix string // "" is every object
+	Days   int    // from 1
 }
 
 // Secret is an AWS::SecretsManager::Secret.

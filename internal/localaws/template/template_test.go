@@ -124,6 +124,29 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// Of lifecycle rules what is enabled and makes objects expire is kept; what has
+// to do with versions and parts of uploads is accepted.
+func TestLifecycleRules(t *testing.T) {
+	t.Parallel()
+	got, err := template.Load([]byte(head+`Resources:
+  B:
+    Type: AWS::S3::Bucket
+    Properties:
+      LifecycleConfiguration:
+        Rules:
+          - {Id: one, Status: Enabled, Prefix: runs/, ExpirationInDays: 90, NoncurrentVersionExpiration: {NoncurrentDays: 7}}
+          - {Status: Enabled, ExpirationInDays: "365"}
+          - {Status: Disabled, Prefix: off/, ExpirationInDays: 1}
+          - {Status: Enabled, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 1}}
+`), template.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]template.Expiration{{Prefix: "runs/", Days: 90}, {Days: 365}}, got.Buckets[0].Expirations); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestParametersAndConditions(t *testing.T) {
 	t.Parallel()
 	got := load(t, template.Options{Parameters: map[string]string{"Stage": "prod", "Visibility": "60"}, Region: "eu-west-1", Account: "000000000007"})

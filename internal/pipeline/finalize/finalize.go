@@ -51,6 +51,7 @@ type Input struct {
 	Reopen    bool     `json:"reopen,omitempty"`
 	Doc       string   `json:"doc,omitempty"`
 	Failure   *Failure `json:"failure,omitempty"`
+	Gone      int      `json:"gone,omitempty"`      // chunks that could not be run again, see Reopened
 	Waterfall []Target `json:"waterfall,omitempty"` // that chunks may be sent to
 	CRMs      []Target `json:"crms,omitempty"`      // that the run's leads go to
 	Detail    *Stopped `json:"detail,omitempty"`
@@ -119,6 +120,9 @@ func (s *Stage) end(ctx context.Context, in Input, status domain.RunStatus, reas
 	totals := ledger.Totals(true)
 	if status == "" {
 		status, reason = outcome(in.CRMs, ledger, totals)
+	}
+	if in.Gone > 0 && reason != "" {
+		reason += fmt.Sprintf("; chunks that could not be run again: %d, since %s", in.Gone, keptFor)
 	}
 	if !totals.Rows.Balanced() {
 		status, reason = domain.RunFailed, fmt.Sprintf("the run does not balance: %+v; this is a bug, please report it", totals.Rows)

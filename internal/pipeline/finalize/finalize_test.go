@@ -35,6 +35,7 @@ type shelf struct {
 	looked  int
 	last    map[string]string // where chunks have left their rows
 	broken  string            // chunk that cannot be reopened
+	expired bool              // the run's profile is gone
 }
 
 func (s *shelf) Run(_ context.Context, ref domain.Ref) (domain.Run, error) {
@@ -133,6 +134,9 @@ func (s *shelf) PutRows(_ context.Context, _, key string, rows []domain.Row) err
 }
 
 func (s *shelf) Profile(_ context.Context, _, _ string, profile any) error {
+	if s.expired {
+		return fault.New(fault.NotFound, "test.profile", "no such object")
+	}
 	*profile.(*domain.RunProfile) = domain.RunProfile{Enrich: domain.EnrichPlan{Providers: []string{"hunter"}}}
 	return nil
 }

@@ -24,12 +24,14 @@ type Reopened struct {
 	CRMs             []Target `json:"crms"`
 	ChunkConcurrency int      `json:"chunkConcurrency"`
 	Chunks           int      `json:"chunks"`
+	Gone             int      `json:"gone,omitempty"` // chunks that cannot be run again: their rows have expired
 }
 
 // Of a run that is tried again.
 const (
 	chunkConcurrency = 16 // as in the first attempt
 	reopenedAtOnce   = 16 // chunks that are taken up at once
+	keptFor          = "the rows of a run are kept for 90 days"
 )
 
 // reopen takes up every chunk that can be run again: its rows are put where the
@@ -37,15 +39,19 @@ const (
 // cut off in between does the same again, and a chunk that was taken up already
 // is left as it is.
 func (s *Stage) reopen(ctx context.Context, in Input) (*Reopened, error) {
+	// First of all: the end of an attempt that the run does not know is ignored,
+	// and the run would stay open if anything else failed for good.
+	if err := s.Store.RetryRun(ctx, in.Ref, in.Attempt); err != nil {
+		return nil, err
+	}
 	ledger, err := s.Store.Ledger(ctx, in.Ref)
 	if err != nil {
 		return nil, err
 	}
 	var profile domain.RunProfile
-	if err := s.Store.Profile(ctx, in.Team, in.Run, &profile); err != nil {
-		return nil, err
-	}
-	if err := s.Store.RetryRun(ctx, in.Ref, in.Attempt); err != nil {
+	err = s.Store.Profile(ctx, in.Team, in.Run, &profile)
+	expired := fault.Is(err, fault.NotFound) // and no chunk can do without it
+	if err != nil && !expired {
 		return nil, err
 	}
 	crms := []string{}
@@ -63,22 +69,29 @@ func (s *Stage) reopen(ctx context.Context, in Input) (*Reopened, error) {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(reopenedAtOnce)
-	var taken atomic.Int64
+	var taken, gone atomic.Int64
 	for _, c := range ledger.Again(crms, in.Attempt) {
 		if c.Attempt == in.Attempt {
 			taken.Add(1)
 			continue
 		}
+		if expired {
+			gone.Add(1)
+			continue
+		}
 		g.Go(func() error {
 			found, err := s.takeUp(gctx, in, c)
-			if found {
+			switch {
+			case found:
 				taken.Add(1)
+			case err == nil:
+				gone.Add(1)
 			}
 			return err
 		})
 	}
 	err = g.Wait()
-	out.Chunks = int(taken.Load())
+	out.Chunks, out.Gone = int(taken.Load()), int(gone.Load())
 	return out, err
 }
 
@@ -100,7 +113,7 @@ func (s *Stage) takeUp(ctx context.Context, in Input, c store.Chunk) (bool, erro
 	}
 	rows, err := s.Store.Rows(ctx, in.Team, doc)
 	if fault.Is(err, fault.NotFound) {
-		// Rows are kept for 90 days. Without them the chunk keeps what it counts.
+		// Without rows the chunk keeps what it counts.
 		s.Log.WarnContext(ctx, "a chunk cannot be run again: its rows are gone", "run", in.Run, "chunk", c.Name)
 		return false, nil
 	}

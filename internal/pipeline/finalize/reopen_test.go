@@ -42,7 +42,7 @@ func TestWhatFailedIsTakenUpFromWhereItsRowsAre(t *testing.T) {
 		CRMs:      []finalize.Target{{Name: "hubspot", Queue: "qc"}},
 	}
 	want := finalize.Reopened{
-		Ref: run, Attempt: 1, ChunkPrefix: "runs/r1/retry/1/", ChunkConcurrency: 16, Chunks: 3,
+		Ref: run, Attempt: 1, ChunkPrefix: "runs/r1/retry/1/", ChunkConcurrency: 16, Chunks: 3, Gone: 1,
 		Waterfall: []finalize.Target{{Name: "hunter", Queue: "qh"}}, CRMs: in.CRMs,
 	}
 	s := left()
@@ -73,6 +73,41 @@ func TestWhatFailedIsTakenUpFromWhereItsRowsAre(t *testing.T) {
 			t.Errorf("rows of the run that goes on (-want +got):\n%s", diff)
 		}
 		delete(s.objects, "half-way") // it must not be asked for again
+	}
+}
+
+// Rows expire after 90 days: then nothing is run again, what the run counted
+// stays, and its reason says why.
+func TestARunWhoseRowsHaveExpiredEndsAsBefore(t *testing.T) {
+	t.Parallel()
+	for name, expire := range map[string]func(*shelf){
+		"all of it":    func(s *shelf) { s.expired = true },
+		"all but plan": func(*shelf) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := left()
+			if _, err := stage(s).Run(t.Context(), finalize.Input{Ref: run, CRMs: []finalize.Target{{Name: "hubspot"}}}); err != nil {
+				t.Fatal(err)
+			}
+			status, reason, totals := s.status, s.reason, s.totals
+			clear(s.objects)
+			expire(s)
+			out, err := stage(s).Run(t.Context(), finalize.Input{Ref: run, Attempt: 1, Reopen: true, CRMs: []finalize.Target{{Name: "hubspot"}}})
+			if err != nil || out.Chunks != 0 || out.Gone != 4 {
+				t.Fatalf("reopened %+v, %v; want four chunks gone", out.Reopened, err)
+			}
+			if s.run.Attempt != 1 || s.run.Status != domain.RunRunning {
+				t.Errorf("the run is %+v: nobody could end the attempt", s.run)
+			}
+			if _, err := stage(s).Run(t.Context(), finalize.Input{Ref: run, Attempt: 1, CRMs: out.CRMs, Gone: out.Gone}); err != nil {
+				t.Fatal(err)
+			}
+			want := reason + "; chunks that could not be run again: 4, since the rows of a run are kept for 90 days"
+			if diff := cmp.Diff(totals, s.totals); diff != "" || s.status != status || s.reason != want {
+				t.Errorf("%s: %q, want %s: %q; totals (-before +after):\n%s", s.status, s.reason, status, want, diff)
+			}
+		})
 	}
 }
 
