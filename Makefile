@@ -121,7 +121,7 @@ parity: parity-quick ## compare the local AWS with dynalite, moto and dynoxide (
 
 parity-quick: ## the part of it that CI runs: dynalite and moto
 	internal/tools/parity/dynamodb.sh dynalite
-	internal/tools/parity/moto.sh sqs,secretsmanager,s3,kms,scheduler
+	internal/tools/parity/moto.sh sqs,secretsmanager,s3,kms,scheduler,dynamodb/TransactWriteItems,dynamodb/TransactGetItems,dynamodb/UpdateTimeToLive,dynamodb/DescribeTimeToLive
 
 test-awscli: ## let the real aws command look into `sluice dev`
 	internal/tools/parity/awscli.sh

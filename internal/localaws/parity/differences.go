@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Difference is a place at which the local stack and a partner differ in a
-// case, decided by a source: an AWS document or a recording. Anything else in
-// which they differ there is not decided.
+// Difference is what a source, an AWS document or a recording, decides about a
+// case on a partner. Anything else in which the local stack and the partner
+// differ there is not decided.
 type Difference struct {
 	Case, Partner string
 	Places        []string // as [Compare] names them, sorted
@@ -18,8 +18,9 @@ type Difference struct {
 }
 
 // Differences reads the decided differences from docs/localaws.md: the rows
-// `| case | partner | places | decision |` of any table whose first column is a
-// case in backquotes. Places are in backquotes too.
+// `| case | partner | places | decision |` of any table whose first column has
+// a case in backquotes, or several with the same places. Places are in
+// backquotes too.
 func Differences(document string) ([]Difference, error) {
 	var out []Difference
 	for n, line := range strings.Split(document, "\n") {
@@ -27,28 +28,40 @@ func Differences(document string) ([]Difference, error) {
 			continue
 		}
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		if strings.Count(cells[0], "/") != 2 {
+		cases := quoted(cells[0])
+		if !slices.ContainsFunc(cases, isCase) {
 			continue
 		}
 		if len(cells) != 4 {
 			return nil, fmt.Errorf("line %d: a difference has a case, a partner, places and a decision", n+1)
 		}
-		d := Difference{
-			Case: strings.Trim(strings.TrimSpace(cells[0]), "`"), Partner: strings.TrimSpace(cells[1]), Decision: strings.TrimSpace(cells[3]),
-		}
-		for i, part := range strings.Split(cells[2], "`") {
-			if i%2 == 1 {
-				d.Places = append(d.Places, part)
+		partner, places, decision := strings.TrimSpace(cells[1]), quoted(cells[2]), strings.TrimSpace(cells[3])
+		slices.Sort(places)
+		for _, id := range cases {
+			if !isCase(id) || partner == "" || decision == "" || len(places) == 0 {
+				return nil, fmt.Errorf("line %d: the difference in %s needs service/operation/name, a partner, the places and the source that decides", n+1, id)
 			}
+			if slices.ContainsFunc(out, func(d Difference) bool { return d.Case == id && d.Partner == partner }) {
+				return nil, fmt.Errorf("line %d: %s on %s is decided twice", n+1, id, partner)
+			}
+			out = append(out, Difference{Case: id, Partner: partner, Places: places, Decision: decision})
 		}
-		slices.Sort(d.Places)
-		if d.Partner == "" || d.Decision == "" || len(d.Places) == 0 {
-			return nil, fmt.Errorf("line %d: the difference in %s needs a partner, the places and the source that decides", n+1, d.Case)
-		}
-		out = append(out, d)
 	}
 	return out, nil
 }
+
+// quoted are the parts of a cell that are in backquotes.
+func quoted(cell string) []string {
+	var out []string
+	for i, part := range strings.Split(cell, "`") {
+		if i%2 == 1 {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func isCase(id string) bool { return strings.Count(id, "/") == 2 }
 
 // Verdict is how a case on a partner compares with the local stack.
 type Verdict string
@@ -65,10 +78,10 @@ const (
 // "query.Items[1].v" or, for the second note called page, "page#2"; only the
 // note if one of them failed or did not come so far. The detail shows the first
 // place. A case that could not be carried out differs at "broken after" its
-// last note.
+// last note; one that is not comparable differs at "lacks" the operation.
 func Compare(local, partner Observation) (v Verdict, places []string, detail string) {
 	if partner.Missing != "" {
-		return NotComparable, nil, "it does not have " + partner.Missing
+		return NotComparable, []string{"lacks " + partner.Missing}, "the partner answers that it does not have " + partner.Missing
 	}
 	d := differing{}
 	left, right := named(local.Notes), named(partner.Notes)

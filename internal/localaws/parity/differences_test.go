@@ -47,8 +47,9 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: got %s, %q", name, verdict, detail)
 		}
 	}
-	if verdict, _, _ := parity.Compare(seen(put("x")), parity.Observation{Missing: "Put"}); verdict != parity.NotComparable {
-		t.Errorf("a partner without the operation: got %s", verdict)
+	verdict, places, _ := parity.Compare(seen(put("x")), parity.Observation{Missing: "Put"})
+	if diff := cmp.Diff([]string{"lacks Put"}, places); diff != "" || verdict != parity.NotComparable {
+		t.Errorf("a partner without the operation: got %s\n%s", verdict, diff)
 	}
 }
 
@@ -59,9 +60,19 @@ func TestDecisionsThatAreIncomplete(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
+	got, err = parity.Differences("| `sqs/SendMessage/x`, `sqs/SendMessage/y` | moto | `lacks SendMessage` | its source |\n")
+	want = []parity.Difference{
+		{Case: "sqs/SendMessage/x", Partner: "moto", Places: []string{"lacks SendMessage"}, Decision: "its source"},
+		{Case: "sqs/SendMessage/y", Partner: "moto", Places: []string{"lacks SendMessage"}, Decision: "its source"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
 	for _, row := range []string{
 		"| `sqs/SendMessage/x` | moto | the reference |", "| `sqs/SendMessage/x` | moto | all of it | the reference |",
 		"| `sqs/SendMessage/x` |  | `send` | the reference |", "| `sqs/SendMessage/x` | moto | `send` | |",
+		"| `sqs/SendMessage/x`, `y` | moto | `send` | the reference |",
+		"| `sqs/SendMessage/x` | moto | `send` | one |\n| `sqs/SendMessage/x` | moto | `get` | two |",
 	} {
 		if got, err := parity.Differences(row); err == nil {
 			t.Errorf("%s: got %v, want an error", row, got)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -73,6 +74,34 @@ func TestAnswersOfACampaignHaveTheirShapes(t *testing.T) {
 		}
 	}
 	covered(t, seen)
+	cases := expressionsOfCases(t)
+	for member, parts := range recorder.Expressions() {
+		for _, part := range parts {
+			if !slices.Contains(cases[member], part) {
+				t.Errorf("the product has %q in a %s, which no behaviour case has", part, member)
+			}
+		}
+	}
+	for _, member := range []string{"ConditionExpression", "KeyConditionExpression", "UpdateExpression"} {
+		if len(recorder.Expressions()[member]) == 0 {
+			t.Errorf("no %s was seen", member)
+		}
+	}
+}
+
+// expressionsOfCases are the parts of expressions with which the behaviour cases
+// call DynamoDB, by the name of the request's member, as the suite keeps them.
+func expressionsOfCases(t *testing.T) map[string][]string {
+	t.Helper()
+	data, err := os.ReadFile("../parity/suites/testdata/expressions.json")
+	var kept map[string][]string
+	if err == nil {
+		err = json.Unmarshal(data, &kept)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept
 }
 
 // covered proves that the behaviour suite has cases for every operation that

@@ -4,8 +4,10 @@
 // by internal/tools/parity/models.py to what the local stack answers.
 //
 // [Recorder] goes around the HTTP client of an aws.Config and checks every
-// answer. The package is for tests; it imports the SDK's middleware and the
-// standard library only. It does not check what requests mean, nor texts.
+// answer. It keeps which operations were called and what DynamoDB's expressions
+// had in them ([Parts]), so that those of a campaign can be compared with those of
+// the behaviour cases. The package is for tests; it imports the SDK's middleware
+// and the standard library only. It does not check what requests mean, nor texts.
 package shapes
 
 import (

@@ -21,6 +21,8 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -35,6 +37,7 @@ import (
 type socket struct {
 	door     http.Handler
 	request  *http.Request
+	sent     []byte // the request's body
 	response *http.Response
 	body     []byte
 }
@@ -42,13 +45,17 @@ type socket struct {
 func (s *socket) Do(r *http.Request) (*http.Response, error) {
 	in := r.Clone(r.Context())
 	in.RequestURI, in.Host = r.URL.RequestURI(), r.URL.Host
+	var err error
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
+	if s.sent, err = io.ReadAll(in.Body); err != nil {
+		return nil, err
+	}
+	in.Body = io.NopCloser(bytes.NewReader(s.sent))
 	w := httptest.NewRecorder()
 	s.door.ServeHTTP(w, in)
 	s.request, s.response = r, w.Result()
-	var err error
 	if s.body, err = io.ReadAll(s.response.Body); err != nil {
 		return nil, err
 	}
@@ -75,6 +82,7 @@ func TestWire(t *testing.T) {
 		// request line and headers that the client must have sent, and the
 		// answer's status and headers
 		request, answer map[string]string
+		sent            string // what the request's body must have
 		fails           bool
 	}{
 		{
@@ -112,6 +120,7 @@ func TestWire(t *testing.T) {
 				return err
 			},
 			request: map[string]string{"": "POST /", "X-Amz-Target": "AmazonSQS.PurgeQueue"},
+			sent:    `"QueueUrl":"https://sqs.us-east-1.amazonaws.com/123456789012/none"`,
 			answer:  map[string]string{"": "400", "X-Amzn-Query-Error": "AWS.SimpleQueueService.NonExistentQueue;Sender"},
 			fails:   true,
 		},
@@ -141,6 +150,22 @@ func TestWire(t *testing.T) {
 			},
 			request: map[string]string{"": "POST /", "X-Amz-Target": "AWSStepFunctions.ListStateMachines", "Content-Type": json0},
 			answer:  map[string]string{"": "200", "Content-Type": json0},
+		},
+		{
+			name: "Scheduler",
+			call: func(ctx context.Context, cfg aws.Config) error {
+				_, err := scheduler.NewFromConfig(cfg).CreateSchedule(ctx, &scheduler.CreateScheduleInput{
+					Name: aws.String("nightly"), ClientToken: aws.String("token-1"), ScheduleExpression: aws.String("cron(0 3 1 1 ? 2199)"),
+					FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
+					Target: &schedulertypes.Target{
+						Arn: aws.String("arn:aws:lambda:us-east-1:123456789012:function:sluice-Function"), RoleArn: aws.String("arn:aws:iam::123456789012:role/scheduler"),
+					},
+				})
+				return err
+			},
+			request: map[string]string{"": "POST /schedules/nightly", "Content-Type": "application/json"},
+			sent:    `"ClientToken":"token-1"`,
+			answer:  map[string]string{"": "200", "Content-Type": "application/json"},
 		},
 		{
 			name: "S3 put",
@@ -212,6 +237,9 @@ func TestWire(t *testing.T) {
 				got := map[string]string{"": s.request.Method + " " + s.request.URL.RequestURI()}
 				if diff := cmp.Diff(c.request, picked(got, s.request.Header, c.request)); diff != "" {
 					t.Errorf("request (-want +got):\n%s", diff)
+				}
+				if !strings.Contains(string(s.sent), c.sent) {
+					t.Errorf("the request's body is %s, want %s in it", s.sent, c.sent)
 				}
 				got = map[string]string{"": strconv.Itoa(s.response.StatusCode)}
 				picked(got, s.response.Header, c.answer)

@@ -1,10 +1,11 @@
 // Command compare runs the behaviour cases on another implementation and
 // compares it with what the local stack does, which testdata keeps. It prints a
 // line per operation and fails on a difference that docs/localaws.md does not
-// decide, be it another place in a case that has one, and on a decision about a
-// difference that is gone.
+// decide, be it another place in a case that has one or an operation that the
+// partner does not have, and on a decision about a difference that is gone.
 //
 //	go run ./internal/localaws/parity/compare dynalite dynamodb http://127.0.0.1:4567
+//	go run ./internal/localaws/parity/compare moto sqs,dynamodb/TransactWriteItems http://127.0.0.1:5000
 package main
 
 import (
@@ -18,7 +19,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -34,82 +34,36 @@ func main() {
 	}
 }
 
-// tally counts the verdicts about one operation.
-type tally map[parity.Verdict]int
-
 func run(ctx context.Context, out io.Writer, args []string) error {
 	if len(args) != 3 {
-		return fmt.Errorf("usage: compare PARTNER SERVICE[,SERVICE] URL, from the repository's root")
+		return fmt.Errorf("usage: compare PARTNER SERVICE[/OPERATION][,...] URL, from the repository's root")
 	}
-	partner, services, url := args[0], strings.Split(args[1], ","), args[2]
+	c := parity.Comparison{Partner: args[0], Of: strings.Split(args[1], ","), Cases: suites.Cases(), Kept: map[string]parity.Observation{}}
 	text, err := os.ReadFile("docs/localaws.md")
 	if err != nil {
 		return err
 	}
-	decided, err := parity.Differences(string(text))
-	if err != nil {
+	if c.Decided, err = parity.Differences(string(text)); err != nil {
 		return fmt.Errorf("docs/localaws.md: %w", err)
 	}
-	open := map[string][]string{} // places decided, by case
-	for _, d := range decided {
-		service, _, _ := strings.Cut(d.Case, "/")
-		if d.Partner == partner && slices.Contains(services, service) {
-			open[d.Case] = d.Places
-		}
-	}
-	cfg := aws.Config{
-		Region: "us-east-1", BaseEndpoint: aws.String(url), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
-	}
-	table := map[string]tally{}
-	var wrong []string
-	for _, service := range services {
+	for _, name := range c.Of {
+		service, _, _ := strings.Cut(name, "/")
 		kept, err := load(service)
 		if err != nil {
 			return err
 		}
-		for n, c := range suites.Cases() {
-			if c.Service != service {
-				continue
-			}
-			prefix := fmt.Sprintf("p%d-%d", time.Now().UnixMilli()%1e9, n)
-			verdict, places, detail := parity.Compare(kept[c.ID()], observe(ctx, cfg, prefix, c))
-			op := c.Service + " " + c.Operation
-			if table[op] == nil {
-				table[op] = tally{}
-			}
-			table[op][verdict]++
-			// What is decided is forgiven, neither more nor less.
-			if !slices.Equal(places, open[c.ID()]) {
-				wrong = append(wrong, fmt.Sprintf("%s\n\tdiffers at  %q\n\tdecided are %q\n\t%s", c.ID(), places, open[c.ID()], detail))
-			}
-			delete(open, c.ID())
-		}
+		maps.Copy(c.Kept, kept)
 	}
-	for _, id := range slices.Sorted(maps.Keys(open)) {
-		wrong = append(wrong, id+": docs/localaws.md decides about a case that there is not")
+	c.Config = aws.Config{
+		Region: "us-east-1", BaseEndpoint: aws.String(args[2]), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
 	}
-	show(out, partner, table)
+	operations, wrong := c.Run(ctx)
+	show(out, c.Partner, operations)
 	if len(wrong) > 0 {
-		return fmt.Errorf("%s: %d cases\n%s", partner, len(wrong), strings.Join(wrong, "\n"))
+		return fmt.Errorf("%s: %d faults\n%s", c.Partner, len(wrong), strings.Join(wrong, "\n"))
 	}
 	return nil
-}
-
-// observe gives a partner the time that a case with visibility time-outs needs.
-func observe(ctx context.Context, cfg aws.Config, prefix string, c parity.Case) parity.Observation {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	o := parity.Observe(ctx, cfg, prefix, c)
-	data, err := json.Marshal(o)
-	if err != nil {
-		return parity.Observation{Broken: err.Error()}
-	}
-	var plain parity.Observation
-	if err := json.Unmarshal(data, &plain); err != nil {
-		return parity.Observation{Broken: err.Error()}
-	}
-	return plain
 }
 
 func load(service string) (map[string]parity.Observation, error) {
@@ -121,9 +75,9 @@ func load(service string) (map[string]parity.Observation, error) {
 	return kept, json.Unmarshal(data, &kept)
 }
 
-func show(out io.Writer, partner string, table map[string]tally) {
+func show(out io.Writer, partner string, table map[string]parity.Tally) {
 	_, _ = fmt.Fprintf(out, "%-48s %6s %10s %15s\n", "on "+partner, "same", "different", "not comparable")
-	total := tally{}
+	total := parity.Tally{}
 	for _, op := range slices.SortedFunc(maps.Keys(table), cmp.Compare[string]) {
 		t := table[op]
 		_, _ = fmt.Fprintf(out, "%-48s %6d %10d %15d\n", op, t[parity.Same], t[parity.Different], t[parity.NotComparable])

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -50,15 +51,18 @@ func TestTheLocalStackBehavesAsKept(t *testing.T) {
 			if service == "states" || service == "lambda" {
 				size = 1 // machines are listed for the whole account, functions share its concurrency, and there is no partner
 			}
-			got := map[string]parity.Observation{}
+			got, used := map[string]parity.Observation{}, map[string][]string{}
 			for some := range slices.Chunk(cases, size) {
-				observe(t, checker, some, got)
+				observe(t, checker, some, got, used)
+			}
+			if service == "dynamodb" {
+				expressions(t, used)
 			}
 			if *update {
 				save(t, path, got)
 				return
 			}
-			want := load(t, path)
+			want := load[parity.Observation](t, path)
 			for _, id := range slices.Sorted(maps.Keys(got)) {
 				if diff := cmp.Diff(want[id], got[id]); diff != "" {
 					t.Errorf("%s (-kept +now):\n%s", id, diff)
@@ -69,6 +73,24 @@ func TestTheLocalStackBehavesAsKept(t *testing.T) {
 				t.Errorf("%s is kept, but there is no such case", id)
 			}
 		})
+	}
+}
+
+// expressions keeps what the cases have in expressions, with which the tests of
+// package shapes compare the product's.
+func expressions(t *testing.T, got map[string][]string) {
+	t.Helper()
+	for member, parts := range got {
+		slices.Sort(parts)
+		got[member] = slices.Compact(parts)
+	}
+	path := filepath.Join("testdata", "expressions.json")
+	if *update {
+		save(t, path, got)
+		return
+	}
+	if diff := cmp.Diff(load[[]string](t, path), got); diff != "" {
+		t.Errorf("expressions (-kept +now):\n%s", diff)
 	}
 }
 
@@ -84,8 +106,8 @@ func resources(service string) localaws.Options {
 
 // observe runs cases one after the other on one stack, in simulated time, as
 // compare does on a partner. Every answer that they get must have the shape
-// that AWS publishes.
-func observe(t *testing.T, checker *shapes.Checker, cases []parity.Case, got map[string]parity.Observation) {
+// that AWS publishes. used gets what they have in expressions.
+func observe(t *testing.T, checker *shapes.Checker, cases []parity.Case, got map[string]parity.Observation, used map[string][]string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		stack, err := localaws.New(t.Context(), resources(cases[0].Service))
@@ -102,12 +124,12 @@ func observe(t *testing.T, checker *shapes.Checker, cases []parity.Case, got map
 			if _, twice := got[c.ID()]; twice {
 				t.Errorf("two cases are called %s", c.ID())
 			}
-			got[c.ID()] = one(t, stack, checker, fmt.Sprintf("case%03d", n), c)
+			got[c.ID()] = one(t, stack, checker, fmt.Sprintf("case%03d", n), c, used)
 		}
 	})
 }
 
-func one(t *testing.T, stack *localaws.Stack, checker *shapes.Checker, prefix string, c parity.Case) parity.Observation {
+func one(t *testing.T, stack *localaws.Stack, checker *shapes.Checker, prefix string, c parity.Case, used map[string][]string) parity.Observation {
 	t.Helper()
 	recorder := shapes.NewRecorder(checker)
 	cfg, err := stack.Config("")
@@ -122,8 +144,11 @@ func one(t *testing.T, stack *localaws.Stack, checker *shapes.Checker, prefix st
 	for _, complaint := range recorder.Complaints() {
 		t.Errorf("%s: %s", c.ID(), complaint)
 	}
-	if len(recorder.Seen()) == 0 {
-		t.Errorf("%s called nothing", c.ID())
+	if !called(recorder.Seen(), c) {
+		t.Errorf("%s is about %s and does not call it: %v", c.ID(), c.Operation, recorder.Seen())
+	}
+	for member, parts := range recorder.Expressions() {
+		used[member] = append(used[member], parts...)
 	}
 	data, err := json.Marshal(o) // as testdata has it
 	if err == nil {
@@ -136,9 +161,25 @@ func one(t *testing.T, stack *localaws.Stack, checker *shapes.Checker, prefix st
 	return o
 }
 
-func load(t *testing.T, path string) map[string]parity.Observation {
+// services are the SDK's ids of services, by the names in cases.
+var services = map[string]string{
+	"dynamodb": "DynamoDB", "sqs": "SQS", "s3": "S3", "secretsmanager": "Secrets Manager", "kms": "KMS", "scheduler": "Scheduler", "states": "SFN", "lambda": "Lambda",
+}
+
+// called reports whether there was an answer of the operation that a case says it
+// is about: which operations have cases is read from what they say.
+func called(seen map[string]int, c parity.Case) bool {
+	for answer := range seen {
+		if strings.HasPrefix(answer, services[c.Service]+" "+c.Operation+" ") {
+			return true
+		}
+	}
+	return false
+}
+
+func load[T any](t *testing.T, path string) map[string]T {
 	t.Helper()
-	kept := map[string]parity.Observation{}
+	kept := map[string]T{}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return kept
@@ -152,7 +193,7 @@ func load(t *testing.T, path string) map[string]parity.Observation {
 	return kept
 }
 
-func save(t *testing.T, path string, got map[string]parity.Observation) {
+func save[T any](t *testing.T, path string, got map[string]T) {
 	t.Helper()
 	data, err := json.MarshalIndent(got, "", " ")
 	if err == nil {
