@@ -258,28 +258,41 @@ func placesShards(q domain.SearchQuery, rows int) []domain.DiscoverShard {
 }
 
 // apolloShards splits a people search by page ranges, and where one search can
-// not reach all rows, by place.
+// not reach all rows, by place and title, and then by size of the company.
 func apolloShards(q domain.SearchQuery, rows int) []domain.DiscoverShard {
+	const most = apolloPage * apolloMaxPages // that one search reaches
 	queries := []domain.SearchQuery{q}
-	if rows > apolloPage*apolloMaxPages {
-		queries = nil
-		for _, place := range q.Locations {
-			for _, title := range q.Titles {
-				part := q
-				part.Locations, part.Titles = []string{place}, []string{title}
-				queries = append(queries, part)
-			}
-		}
+	if rows > most {
+		queries = split(queries, q.Locations, func(part *domain.SearchQuery, place []string) { part.Locations = place })
+		queries = split(queries, q.Titles, func(part *domain.SearchQuery, title []string) { part.Titles = title })
+	}
+	if rows > most*len(queries) {
+		queries = split(queries, q.Sizes, func(part *domain.SearchQuery, size []string) { part.Sizes = size })
 	}
 	var out []domain.DiscoverShard
 	for i, part := range queries {
-		share := min(rows/(len(queries)-i), apolloPage*apolloMaxPages)
+		share := min(rows/(len(queries)-i), most)
 		rows -= share
 		size := min(max(1, share/16/shardMinRows)*shardMinRows, shardMaxRows)
 		for from := 0; from < share; from += size {
 			out = append(out, domain.DiscoverShard{
 				Source: "apollo", Query: part, From: strconv.Itoa(from/apolloPage + 1), MaxRows: min(size, share-from),
 			})
+		}
+	}
+	return out
+}
+
+// split makes of each query one for each of the values; none are no restriction.
+func split(queries []domain.SearchQuery, values []string, restrict func(*domain.SearchQuery, []string)) []domain.SearchQuery {
+	if len(values) == 0 {
+		return queries
+	}
+	var out []domain.SearchQuery
+	for _, part := range queries {
+		for _, value := range values {
+			restrict(&part, []string{value})
+			out = append(out, part)
 		}
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -188,11 +189,36 @@ func TestShardsNeverExceedTheCampaign(t *testing.T) {
 				if sum > most || sum != w.planned {
 					t.Errorf("shards of %d rows, planned %d, for a campaign of %d", sum, w.planned, most)
 				}
-				if sources[0] == "apollo" && most <= 500_000 && sum != most {
+				if sources[0] == "apollo" && sum != most {
 					t.Errorf("shards of %d rows for %d; a people search reaches them all", sum, most)
 				}
 			})
 		}
+	}
+}
+
+// What a search does not restrict is not what it is split by.
+func TestASearchWithoutPlacesIsSplitByTheRest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 250_000, "apollo")
+	w.icp.Demographics.Location, w.icp.Firmographics.Geography = "", ""
+	w.icp.Demographics.JobTitles = []string{"CTO", "CEO"}
+	w.icp.Firmographics.CompanySize = []string{"51-200", "201-500", "501-1000"}
+	if _, err := w.stage().Run(t.Context(), plan.Input{Ref: ref}); err != nil {
+		t.Fatal(err)
+	}
+	searched := map[string]int{}
+	for _, sh := range w.shards() {
+		if len(sh.Query.Locations) != 0 {
+			t.Errorf("searched in %v", sh.Query.Locations)
+		}
+		searched[strings.Join(sh.Query.Titles, " or ")+" at "+strings.Join(sh.Query.Sizes, " or ")] += sh.MaxRows
+	}
+	want := map[string]int{
+		"CTO at 51-200": 41_666, "CTO at 201-500": 41_666, "CTO at 501-1000": 41_667, "CEO at 51-200": 41_667, "CEO at 201-500": 41_667, "CEO at 501-1000": 41_667,
+	}
+	if diff := cmp.Diff(want, searched); diff != "" {
+		t.Errorf("rows by search (-want +got):\n%s", diff)
 	}
 }
 
