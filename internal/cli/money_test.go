@@ -42,7 +42,7 @@ func TestAFieldThatNobodyGivesIsRefused(t *testing.T) {
 	for _, c := range []struct{ connect, fields, providers, says string }{
 		{"apollo,hunter", "person,phone", "", "none of apollo, hunter gives phone: use lusha or zoominfo, or leave it out"},
 		{"apollo,hunter,lusha", "person,phone", "apollo,hunter", "none of apollo, hunter gives phone: use lusha or zoominfo, or leave it out"},
-		{"apollo,neverbounce", "email status", "", "none of apollo, neverbounce gives email status"},
+		{"apollo,neverbounce", "email status", "", "none of apollo gives email status: use hunter or zerobounce"},
 		{"apollo,hunter,lusha", "person,phone", "", ""},
 		{"apollo", "", "", ""}, // what nobody named is bought as far as it can be
 	} {
