@@ -163,7 +163,7 @@ const readTolerance = 0.15
 
 // Changed compares the counts of a result with the kept one of its size and
 // returns a line for each that grew, and for each that fell, by more than the
-// tolerance, a share. What got better must be kept too, or it could be lost again
+// tolerance, a share. Of logs a run writes a few lines, or one more. What got better must be kept too, or it could be lost again
 // unnoticed. A size that was never kept is an error.
 func (r Record) Changed(now Result, tolerance float64) (worse, better []string, err error) {
 	at := slices.IndexFunc(r.Runs, func(kept Result) bool { return sameSize(kept, now) })
@@ -186,7 +186,7 @@ func (r Record) Changed(now Result, tolerance float64) (worse, better []string, 
 			}
 		}
 	}
-	compare("prospect", r.Runs[at].PerProspect, now.PerProspect, tolerance, append([]string{timed}, bySandbox...)...)
+	compare("prospect", r.Runs[at].PerProspect, now.PerProspect, tolerance, append([]string{timed, LogBytes}, bySandbox...)...)
 	compare("sandbox", r.Runs[at].PerSandbox, now.PerSandbox, tolerance)
 	compare("invocation", kilobytesRead(r.Runs[at]), kilobytesRead(now), max(tolerance, readTolerance))
 	return worse, better, nil
