@@ -63,8 +63,8 @@ fuzz: ## run every fuzz test for FUZZTIME (10s)
 bench: ## measure 1,000, 10,000 and 100,000 prospects and write bench/results.json and the tables
 	@for n in 1000 10000 100000; do go run ./cmd/sluice bench --prospects $$n --keep || exit 1; done
 
-bench-million: ## the same with 1,000,000 prospects; takes half an hour and 20 GB
-	GOGC=50 GOMEMLIMIT=18GiB go run ./cmd/sluice bench --prospects 1000000 --keep --state-dir build/bench
+bench-million: ## the same with a million found of 1,800,000 asked for; takes half an hour and 20 GB
+	GOGC=50 GOMEMLIMIT=18GiB go run ./cmd/sluice bench --prospects 1800000 --keep --state-dir build/bench
 
 bench-gate: ## fail if what AWS would bill per prospect is not what bench/results.json says, to 3 %
 	@for n in 1000 10000; do go run ./cmd/sluice bench --prospects $$n --gate || exit 1; done

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,9 +44,9 @@ func TestRedriveIsBilled(t *testing.T) {
 				var m meter.Meter
 				billed := func(since meter.Reading) float64 { return m.Read().Sub(since).Count(meter.StateTransitions) }
 				w := newWorld()
-				broken := true
+				var mended atomic.Bool
 				w.functions = func(_ string, payload json.RawMessage) (stepfunctions.LambdaResult, error) {
-					if broken && !strings.HasPrefix(string(payload), "1") {
+					if !mended.Load() && !strings.HasPrefix(string(payload), "1") {
 						return stepfunctions.LambdaResult{FunctionError: "Unhandled", Payload: json.RawMessage(`{"errorType":"Broken"}`)}, nil
 					}
 					return stepfunctions.LambdaResult{Payload: json.RawMessage(`"done"`)}, nil
@@ -66,7 +68,7 @@ func TestRedriveIsBilled(t *testing.T) {
 				if got := billed(meter.Reading{}); got != c.first {
 					t.Errorf("at first: %v transitions, want %v", got, c.first)
 				}
-				broken = false
+				mended.Store(true)
 				before := m.Read()
 				if err := do(t, s, "RedriveExecution", map[string]any{"executionArn": x}, nil); err != nil {
 					t.Fatal(err)
@@ -115,6 +117,7 @@ func TestRedriveCountsRetriesAnew(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
+				var mu sync.Mutex
 				var told []int
 				w.answer = func(s *stepfunctions.Service, _, body string) {
 					var m struct {
@@ -124,11 +127,14 @@ func TestRedriveCountsRetriesAnew(t *testing.T) {
 					if err := json.Unmarshal([]byte(body), &m); err != nil {
 						t.Error(err)
 					}
+					mu.Lock()
 					told = append(told, m.Retry)
-					switch n := len(told); {
+					so := slices.Clone(told)
+					mu.Unlock()
+					switch n := len(so); {
 					case n == len(c.want):
 						succeed(t, s, m.Token, `"done"`)
-					case n == 3 && slices.Equal(told, c.want[:3]) && c.stop > 20*time.Minute: // it is stopped meanwhile
+					case n == 3 && slices.Equal(so, c.want[:3]) && c.stop > 20*time.Minute: // it is stopped meanwhile
 					default:
 						if err := do(t, s, "SendTaskFailure", map[string]any{"taskToken": m.Token, "error": "Retryable"}, nil); err != nil {
 							t.Error(err)
@@ -169,6 +175,8 @@ func TestRedriveCountsRetriesAnew(t *testing.T) {
 				if d := waitEnded(t, s, x); d.Status != "SUCCEEDED" {
 					t.Errorf("%+v", d)
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				if diff := cmp.Diff(c.want, told); diff != "" {
 					t.Errorf("retries (-want +got):\n%s", diff)
 				}
