@@ -63,6 +63,21 @@ func invoke(t *testing.T, s *lambda.Service, name, payload string) lambda.Result
 	return r
 }
 
+// A sandbox writes its answers into one buffer; the next one must not change what
+// a caller has.
+func TestAnAnswerStaysAsItWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, lambda.Options{Functions: []lambda.Function{
+			function("echo", func(in string) (string, error) { return in, nil }),
+		}})
+		first := invoke(t, s, "echo", `"first"`)
+		second := invoke(t, s, "echo", `"other"`)
+		if string(first.Payload) != `"first"` || string(second.Payload) != `"other"` {
+			t.Errorf("the answers are %s and %s", first.Payload, second.Payload)
+		}
+	})
+}
+
 // failureOf returns the type and message of a failed invocation.
 func failureOf(t *testing.T, r lambda.Result) [2]string {
 	t.Helper()

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -225,7 +226,8 @@ func (s *Service) invoke(f *function, inv *Invocation, deadline time.Time, paylo
 		if err != nil {
 			return outcome{fail: describeError(err)}
 		}
-		return outcome{payload: payload}
+		// aws-lambda-go writes the next answer of the sandbox over this one.
+		return outcome{payload: bytes.Clone(payload)}
 	})
 	return o.payload, o.fail
 }
