@@ -133,8 +133,8 @@ const (
 
 // What [Work] assumes.
 const (
-	ProviderLatency = 400 * time.Millisecond // of a provider's answer
-	AWSLatency      = 5 * time.Millisecond   // of an answer of DynamoDB, S3, SQS or Step Functions
+	providerLatency = 400 * time.Millisecond // of a provider's answer
+	awsLatency      = 5 * time.Millisecond   // of an answer of DynamoDB, S3, SQS or Step Functions
 	fullProcessor   = 1769                   // MB of memory that come with one whole processor, says the Lambda developer guide
 )
 
@@ -152,7 +152,7 @@ type Work struct {
 // function has less than a whole processor, and the time that it waits for answers.
 func (w Work) GBMilliseconds() float64 {
 	share := min(1, float64(w.MemoryMB)/fullProcessor)
-	waits := time.Duration(w.AWS)*AWSLatency + time.Duration(w.Asked)*ProviderLatency
+	waits := time.Duration(w.AWS)*awsLatency + time.Duration(w.Asked)*providerLatency
 	took := float64(w.CPU)/share + float64(waits)/float64(max(1, w.CallsAtOnce))
 	return took / float64(time.Millisecond) * float64(w.MemoryMB) / 1024
 }
@@ -163,8 +163,9 @@ const readTolerance = 0.15
 
 // Changed compares the counts of a result with the kept one of its size and
 // returns a line for each that grew, and for each that fell, by more than the
-// tolerance, a share. Of logs a run writes a few lines, or one more. What got better must be kept too, or it could be lost again
-// unnoticed. A size that was never kept is an error.
+// tolerance, a share. What got better must be kept too, or it could be lost again
+// unnoticed. Logs are left out: a run writes a few lines, and now and then one
+// more. A size that was never kept is an error.
 func (r Record) Changed(now Result, tolerance float64) (worse, better []string, err error) {
 	at := slices.IndexFunc(r.Runs, func(kept Result) bool { return sameSize(kept, now) })
 	if at < 0 {

@@ -191,8 +191,9 @@ func (p *probe) perSandbox() map[string]float64 {
 	return most
 }
 
-// questionsAtOnce is how many questions function enrich has out at a time; the other
-// functions wait for each call.
+// questionsAtOnce is how many questions function enrich has out at a time (its
+// package's questionsOut, which a command may not import); the other functions wait
+// for each call.
 const questionsAtOnce = 8
 
 // modelled is how many GB-milliseconds the functions would have taken on AWS.
