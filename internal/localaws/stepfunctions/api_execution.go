@@ -218,8 +218,7 @@ func (s *Service) redriveExecution(call *wire.Call) (any, error) {
 	if err := s.append(entry{Type: entryRedrive, Execution: x.id, At: at.UnixNano(), Name: in.ClientToken}); err != nil {
 		return nil, err
 	}
-	x.redriveToken = in.ClientToken
-	x.reopen(at)
+	x.reopen(at, in.ClientToken)
 	s.opts.Meter.Add(meter.StateTransitions, 1)
 	x.launch(false)
 	return map[string]any{"redriveDate": seconds(at)}, nil

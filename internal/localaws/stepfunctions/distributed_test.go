@@ -3,6 +3,7 @@ package stepfunctions_test
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -56,6 +57,24 @@ func TestItemReaders(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Whoever asks about an execution at the moment at which its map begins waits
+// for nobody who waits for him.
+func TestAskedWhileItsMapBegins(t *testing.T) {
+	t.Parallel()
+	s := newWorld().start(t, stepfunctions.Options{})
+	defer closeService(t, s)
+	arn, err := createMachine(t, s, "machine", spread("", `{"Type":"Succeed"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		x := start(t, s, arn, fmt.Sprint(i), `[1]`)
+		for describe(t, s, x).Status == "RUNNING" {
+			runtime.Gosched()
+		}
 	}
 }
 

@@ -294,21 +294,22 @@ func (x *execution) history() []event {
 		<-done // a time-out is seen a moment before the frames have unwound
 		x.mu.Lock()
 	}
-	rebuild := x.events == nil && x.outcome.status != statusRunning && !x.evicted
-	until := x.outcome.stopped
-	x.mu.Unlock()
-	if rebuild {
-		ctx, cancel := context.WithCancel(x.service.ctx)
-		defer cancel()
-		ghost := &execution{
+	var ghost *execution
+	if x.events == nil && x.outcome.status != statusRunning && !x.evicted {
+		ghost = &execution{
 			service: x.service, id: x.id, arn: x.arn, name: x.name, revision: x.revision, graph: x.graph, salt: x.salt,
 			started: x.started, parent: x.parent, index: x.index, input: x.input, outcome: x.outcome, redrive: x.redrive,
-			records: x.records, runs: x.runs,
+			records: maps.Clone(x.records), runs: maps.Clone(x.runs), // a redrive changes them
 		}
+	}
+	x.mu.Unlock()
+	if ghost != nil {
+		ctx, cancel := context.WithCancel(x.service.ctx)
+		defer cancel()
 		f := ghost.root(ctx)
-		f.ghost, f.until = true, until
-		f.emit("ExecutionStarted", 0, startedDetails{Input: text(x.input), RoleArn: x.revision.roleArn})
-		_, _ = f.run(x.graph, x.input) // how it ended is known
+		f.ghost, f.until = true, ghost.outcome.stopped
+		f.emit("ExecutionStarted", 0, startedDetails{Input: text(ghost.input), RoleArn: x.revision.roleArn})
+		_, _ = f.run(x.graph, ghost.input) // how it ended is known
 		ghost.lastEvent(f)
 		x.mu.Lock()
 		if x.events == nil {

@@ -16,6 +16,8 @@ func (x *execution) mapRun(key string) *mapRun {
 
 // addRun records a new map run.
 func (x *execution) addRun(run *mapRun) error {
+	x.service.mu.Lock()
+	defer x.service.mu.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.outcome.status != statusRunning {
@@ -37,15 +39,14 @@ func (x *execution) addRun(run *mapRun) error {
 	return err
 }
 
-// indexRun makes a run known. The caller holds the execution's mu.
+// indexRun makes a run known. The caller holds mu and the execution's, or is
+// restore.
 func (s *Service) indexRun(run *mapRun) {
 	run.children = make([]*execution, len(run.inputs))
 	if run.execution.runs == nil {
 		run.execution.runs = map[string]*mapRun{}
 	}
 	run.execution.runs[run.key] = run
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.runs[run.arn] = run
 }
 

@@ -138,8 +138,7 @@ func (s *Service) apply(e entry) error {
 	case entryRunEnd:
 		run.settle(outcome{status: e.Status, stopped: fromNano(e.At), output: json.RawMessage(e.Output), errorName: e.Error, cause: e.Cause, failedAt: e.Keys})
 	case entryRedrive:
-		x.redriveToken = e.Name
-		x.reopen(fromNano(e.At))
+		x.reopen(fromNano(e.At), e.Name)
 	default:
 		return fmt.Errorf("an entry of the unknown type %q", e.Type)
 	}
@@ -170,10 +169,12 @@ func (g *graph) find(key string) *mapping {
 
 // reopen makes an execution that failed run again: what failed is forgotten,
 // and so are tokens that nobody answered. Attempts before one that was cut off
-// stay known: see frame.wake. The caller holds no lock.
-func (x *execution) reopen(at time.Time) {
+// stay known: see frame.wake. token is the client's. The caller holds mu of the
+// service, or is restore.
+func (x *execution) reopen(at time.Time, token string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.redriveToken = token
 	var reopened []*mapRun
 	for _, key := range x.outcome.failedAt {
 		if base, ok := strings.CutSuffix(key, ":m"); ok && x.runs[base] != nil {
@@ -204,7 +205,7 @@ func (x *execution) reopen(at time.Time) {
 		run.mu.Unlock()
 		for _, child := range run.begun() {
 			if child.status() != statusSucceeded {
-				child.reopen(at)
+				child.reopen(at, "")
 			}
 		}
 	}

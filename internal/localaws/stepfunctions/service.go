@@ -104,7 +104,8 @@ type End struct {
 }
 
 // Service is the Step Functions service. It implements wire.Service; all
-// methods may be called from many goroutines.
+// methods may be called from many goroutines. Locks are taken in this order:
+// the service's, an execution's, its map run's, a child's, the journal's.
 type Service struct {
 	opts    Options
 	engine  *jsonata.Engine
