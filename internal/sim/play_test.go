@@ -190,7 +190,7 @@ func (w *world) observe(r *run, s api.CampaignStatus) {
 // drain waits until nothing moves any more.
 func (w *world) drain(ctx context.Context) {
 	const most = 4 * time.Hour
-	for began := time.Now(); ; time.Sleep(time.Minute) {
+	for began := time.Now(); ; time.Sleep(10 * time.Minute) {
 		moving := w.moving(ctx)
 		if moving == "" {
 			return
