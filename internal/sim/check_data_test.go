@@ -232,7 +232,7 @@ func (w *world) checkObject(key string, body []byte, locks map[string]lock, owne
 }
 
 // checkSealed checks that a value opens with its team's key at its place, and
-// names no other team. It returns what was sealed, unpacked; nil if it was not.
+// names no other team. It returns what was sealed; nil if it was not.
 func (w *world) checkSealed(locks map[string]lock, owner map[string]string, team string, sealed []byte, place string) []byte {
 	for of, l := range locks {
 		n := l.seal.NonceSize()
@@ -243,10 +243,9 @@ func (w *world) checkSealed(locks map[string]lock, owner map[string]string, team
 		if err != nil {
 			continue
 		}
-		plain = unpacked(plain)
 		var others []string
 		if w.rivals() { // else there is nobody to be named
-			others = whose(owner, string(plain))
+			others = whose(owner, string(unpacked(plain)))
 		}
 		if of != team || len(others) > 1 || len(others) == 1 && others[0] != team {
 			w.fail(thatTeamsAreApart, "%s of %s is sealed for %s and names %v", place, team, of, others)

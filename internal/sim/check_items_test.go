@@ -225,7 +225,7 @@ func (w *world) checkAttribute(k compiled, it item, name string, v types.Attribu
 		if good = is; good {
 			plain := w.checkSealed(locks, owner, team, b.Value, place)
 			if k.pk == "CACHE#{team}#{hash}" && plain != nil {
-				w.checkMarks(it, plain, locks[team])
+				w.checkMarks(it, unpacked(plain), locks[team])
 			}
 		}
 	case "marks": // see there
