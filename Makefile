@@ -1,7 +1,8 @@
 # Sluice. `make` alone prints what there is; `make ci` is what continuous
 # integration runs. Everything needs only Go and make, but: `race` (a C compiler),
 # `lint` (builds the linter), `validate`, `parity` and `test-awscli` (npm, Python,
-# curl, Rust; each says what it misses) and `deploy` (the SAM CLI).
+# curl, Rust; each says what it misses), `lock-order` (sed and tar of GNU) and
+# `deploy` (the SAM CLI).
 
 FUNCTIONS := $(patsubst functions/%/,%,$(wildcard functions/*/))
 STAGE     ?= dev
@@ -24,12 +25,16 @@ ZIP_LIMIT    := 6291456
 RACE ?= ./internal/breaker ./internal/localaws/... ./internal/pipeline/... ./internal/provider/... ./internal/ratelimit ./internal/sandbox/... \
 	./internal/store ./internal/task
 
+# Packages in which somebody takes a second lock while he holds one, or might.
+LOCKS ?= $(addprefix ./internal/,breaker budget localaws localaws/dynamodb localaws/lambda localaws/s3 localaws/scheduler localaws/sqs \
+	localaws/stepfunctions provider/transport ratelimit store task)
+
 # Developer tools have a module of their own, so that their dependencies stay
 # out of the product's.
 TOOL := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo race cover fuzz bench bench-million bench-gate sim spend sim-mutations test-binaries parity parity-quick test-awscli lint fmt fmt-check vet vuln generate generate-check tidy-check \
+.PHONY: help build test demo race lock-order cover fuzz bench bench-million bench-gate sim spend sim-mutations test-binaries parity parity-quick test-awscli lint fmt fmt-check vet vuln generate generate-check tidy-check \
 	validate build-functions deploy hooks ci
 
 help: ## print this list
@@ -39,13 +44,16 @@ build: ## build the sluice command into bin/
 	go build -o bin/sluice ./cmd/sluice
 
 test: ## run all tests; needs nothing but Go
-	go test -timeout 30m ./...
+	go test -timeout 15m ./...
 
 demo: ## run one campaign on this machine, with simulated providers
 	go run ./cmd/sluice demo
 
 race: ## run the tests of concurrent packages under the race detector (needs a C compiler)
 	go test -race -short -shuffle=on -timeout 40m $(RACE)
+
+lock-order: ## fail if two locks are ever taken in both orders, as two goroutines that then wait for each other would
+	internal/tools/lockorder.sh $(LOCKS)
 
 cover: ## test coverage by package, then in total
 	@mkdir -p build
@@ -158,7 +166,7 @@ deploy: ## build and deploy with the SAM CLI; STAGE=dev or prod
 hooks: ## check format, vet and layout before every commit of this clone
 	git config core.hooksPath internal/tools/hooks
 
-CI_STEPS := tidy-check fmt-check lint test race sim-mutations bench-gate parity-quick test-awscli test-binaries build-functions validate generate-check
+CI_STEPS := tidy-check fmt-check lint test race lock-order sim-mutations bench-gate parity-quick test-awscli test-binaries build-functions validate generate-check
 
 ci: ## what continuous integration runs, with the seconds that each step took
 	@for step in $(CI_STEPS); do \

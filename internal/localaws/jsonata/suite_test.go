@@ -67,6 +67,9 @@ func newEngine(t testing.TB) *jsonata.Engine {
 
 // TestOfficialSuite runs JSONata's own suite for version 2.0.6.
 func TestOfficialSuite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 40 s under the race detector and is one goroutine")
+	}
 	t.Parallel()
 	var suite struct {
 		Cases    []suiteCase
