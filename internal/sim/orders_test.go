@@ -209,6 +209,6 @@ func (w *world) retry(ctx context.Context, r *run) bool {
 	if now.Attempt == r.again {
 		return false // nothing is left to do
 	}
-	r.again, r.over, r.told = now.Attempt, false, true
+	r.again, r.over, r.told = now.Attempt, false, 0
 	return true
 }

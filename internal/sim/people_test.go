@@ -146,13 +146,13 @@ func (w *world) stop(ctx context.Context, r *run, times int) {
 	if x.Status != sfntypes.ExecutionStatusRunning {
 		return
 	}
+	w.mu.Lock()
+	r.stopped, r.told = time.Now(), 1
+	w.mu.Unlock()
 	if _, err := client.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn}); err != nil {
 		w.fail(thatItWorks, "stop: %v", err)
 		return
 	}
-	w.mu.Lock()
-	r.stopped = time.Now()
-	w.mu.Unlock()
 	for range times - 1 {
 		w.tell(r)
 	}

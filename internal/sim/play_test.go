@@ -127,14 +127,17 @@ func (w *world) watch(ctx context.Context, r *run) bool {
 		w.raise(ctx, r)
 	default:
 		w.mu.Lock()
-		late := !r.stopped.IsZero() && !r.told && time.Since(r.stopped) > time.Hour
-		r.told = r.told || late
+		late := r.told > 0 && time.Since(r.stopped) > time.Duration(r.told)*time.Hour
+		told := r.told
+		if late {
+			r.told++
+		}
 		w.mu.Unlock()
 		if !late {
 			break
 		}
-		if w.director.hits("finalize") < 3 { // as often as AWS delivers its event
-			w.fail(thatRunsEnd, "campaign %d was stopped an hour ago and is still %s", r.number, status)
+		if w.director.hits("finalize") < 3*told { // as often as AWS delivers an event
+			w.fail(thatRunsEnd, "campaign %d was stopped %d hours ago and is still %s", r.number, told, status)
 		}
 		w.tell(r) // the event was lost: Lambda gives up after three attempts
 	}

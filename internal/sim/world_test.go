@@ -72,10 +72,11 @@ type run struct {
 	raised int  // caps that were used
 	again  int  // times that what failed was run again
 	over   bool // there is nothing more to wait for
-	// When somebody stopped its execution by hand, and whether somebody told
-	// finalize of it, as the runbook says, after the event was lost.
+	// When somebody stopped its execution by hand, and how often finalize was told
+	// of it: once by AWS, and each hour by somebody who does as the runbook says
+	// while the event was lost; 0 once it runs again.
 	stopped time.Time
-	told    bool
+	told    int
 }
 
 // refOf is where a run is; its Run is "" if it has not started.
