@@ -138,7 +138,7 @@ func (s *Stage) Do(ctx context.Context, job task.Job) (any, error) {
 	}
 	c := &chunk{
 		Stage: s, ref: job.Ref, name: job.Provider, source: source, rows: rows, query: profile.Query, list: list,
-		last: job.Last, patient: job.Hops < patience, down: job.Failures+job.Shut >= cmp.Or(s.OutagePatience, OutagePatience), plan: waterfall.New(profile.Enrich, s.definitions(), out),
+		last: job.Last, sent: job.Hops+job.Retry > 0, patient: job.Hops < patience, down: job.Failures+job.Shut >= cmp.Or(s.OutagePatience, OutagePatience), plan: waterfall.New(profile.Enrich, s.definitions(), out),
 		bought: map[string]money.Micro{}, prepaid: map[string]bool{}, holders: waterfall.Holders{}, used: waterfall.Record{Provider: job.Provider},
 		known: map[string]json.RawMessage{}, waiting: map[string]bool{}, kept: map[string]answer{}, absent: map[string]bool{}, mail: newMail(),
 	}
@@ -193,7 +193,8 @@ type chunk struct {
 	patient bool // it may come again for answers that take their time
 	down    bool // the provider has been down for so long that the chunk goes on without
 
-	begun   bool                   // questions may have been asked before this attempt
+	sent    bool                   // the message was sent before
+	begun   bool                   // questions that cost money may have been asked before this attempt
 	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
 	prepaid map[string]bool        // short names of questions that are paid for and have no answer
 	holders waterfall.Holders      // of the people found

@@ -15,6 +15,7 @@ import (
 	"github.com/messageai/sluice/internal/domain"
 	"github.com/messageai/sluice/internal/fault"
 	"github.com/messageai/sluice/internal/money"
+	"github.com/messageai/sluice/internal/provider"
 	"github.com/messageai/sluice/internal/store"
 	"github.com/messageai/sluice/internal/waterfall"
 )
@@ -206,7 +207,8 @@ func (c *chunk) replay(ctx context.Context) error {
 // lookUp returns the answers that are there, in this process or in the cache.
 // The cache is asked once for each question: what others answer in the meantime
 // is met when the question is claimed or its answer is kept. Questions that are paid
-// for and not claimed are worth the dearer read that misses nothing.
+// for and not claimed are worth the dearer read that misses nothing; and so are
+// companies' people when an attempt a moment ago may have claimed whom it found.
 func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[string]answer, error) {
 	found := map[string]answer{}
 	raws := map[string]json.RawMessage{}
@@ -225,7 +227,7 @@ func (c *chunk) lookUp(ctx context.Context, waiting waterfall.Agenda) (map[strin
 	clear(c.known)
 	latest := c.begun || slices.ContainsFunc(names, func(key string) bool {
 		q := c.question(waiting, key)
-		return !c.source.Definition.RepeatFree && q.price.Max() > 0 && c.exclusive(q.op, q.about)
+		return c.sent && q.op == provider.OpFindPeople || !c.source.Definition.RepeatFree && q.price.Max() > 0 && c.exclusive(q.op, q.about)
 	})
 	cached, err := c.Store.Answers(ctx, c.ref.Team, names, latest)
 	if err != nil {

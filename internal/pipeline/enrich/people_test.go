@@ -70,6 +70,42 @@ func TestAPersonWhoIsAnotherChunksIsNotBought(t *testing.T) {
 	})
 }
 
+// An attempt finds and claims somebody, and ends because another company cannot be
+// asked about. The next one, a moment later, knows whom, whatever the provider says
+// by then: else the claim would keep that person from everybody.
+func TestWhoWasClaimedAMomentAgoIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		w.behind = true
+		rows := []domain.Row{w.branch(0, "first.example"), w.branch(1, "second.example")}
+		w.put(t, rows)
+		w.fail = func(question string) error {
+			if question == "people at second.example" {
+				return fault.New(fault.Unavailable, "test.people", "busy")
+			}
+			return nil
+		}
+		if err := w.once(t.Context(), w.database()); !fault.Is(err, fault.Unavailable) || len(w.claims) != 1 {
+			t.Fatalf("%v, with %d people claimed; want Unavailable, with one", err, len(w.claims))
+		}
+		w.hops, w.fail = 1, func(question string) error {
+			if question == "people at first.example" {
+				return fault.New(fault.BadResponse, "test.people", "cannot be read")
+			}
+			return nil
+		}
+		out := w.finish(t, w.database())
+		w.check(t, rows, out)
+		for i, row := range out {
+			person := row.Prospect.Refs["apollo"]
+			if claim := w.claims[domain.ProspectID(testRef.Team, "apollo", person)]; person == "" || claim.Chunk != testRef.Chunk {
+				t.Errorf("row %d has %q, claimed for %+v", i, person, claim)
+			}
+		}
+	})
+}
+
 // listed is a world with a do-not-contact list.
 type listed struct {
 	*world

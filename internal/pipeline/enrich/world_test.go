@@ -67,6 +67,7 @@ type world struct {
 	ledger  ledger
 
 	last    bool           // the attempt is the last
+	hops    int            // times the message was sent again
 	profile string         // of the run; "" for people and addresses
 	memory  *enrich.Memory // of the worker's process
 	stock   enrich.Store   // what the stage is given; nil for the world itself
@@ -354,7 +355,7 @@ func (w *world) work(ctx context.Context, ref domain.Ref, source enrich.Source) 
 	ctx, kill := context.WithCancel(ctx)
 	defer kill()
 	ctx = context.WithValue(ctx, attemptKey{}, &attempt{kill: kill})
-	_, err := w.stage(source).Do(ctx, task.Job{Last: w.last, Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name}})
+	_, err := w.stage(source).Do(ctx, task.Job{Last: w.last, Message: task.Message{Ref: ref, Doc: store.ChunkKey(ref.Run, ref.Chunk), Provider: source.Definition.Name, Hops: w.hops}})
 	return err
 }
 
