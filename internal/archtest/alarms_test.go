@@ -140,6 +140,31 @@ func TestEveryQueueHasItsAlarms(t *testing.T) {
 	}
 }
 
+// An event that a function was sent and failed on three times is gone, and only a
+// metric tells of it.
+func TestEveryEventIsMissed(t *testing.T) {
+	t.Parallel()
+	s := deployment(t)
+	all := alarms(t, s)
+	watched := 0
+	for _, id := range s.ofType("AWS::Serverless::Function") {
+		events, _ := s.resources[id].Properties["Events"].(map[string]any)
+		for _, e := range events {
+			event, _ := e.(map[string]any)
+			if kind := event["Type"]; kind != "EventBridgeRule" && kind != "Schedule" && kind != "ScheduleV2" {
+				continue // somebody waits for the answer
+			}
+			watched++
+			if !slices.ContainsFunc(all, func(a alarm) bool { return a.metric == "AsyncEventsDropped" && a.on == id }) {
+				t.Errorf("no alarm watches AsyncEventsDropped of %s", id)
+			}
+		}
+	}
+	if watched == 0 {
+		t.Error("no function is sent events")
+	}
+}
+
 // Whoever is woken finds a page that says what to do, and no page is left over.
 func TestEveryAlarmHasARunbook(t *testing.T) {
 	t.Parallel()
