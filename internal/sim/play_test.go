@@ -63,7 +63,7 @@ func (w *world) advance(ctx context.Context) {
 			w.restart(ctx)
 		case <-time.After(step):
 		}
-		step = min(step*3/2, 5*time.Minute)
+		step = min(2*step, 5*time.Minute)
 	}
 }
 
