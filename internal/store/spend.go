@@ -151,8 +151,6 @@ func (s *Store) Reserve(ctx context.Context, ref domain.Ref, r Reservation) erro
 			}
 		case lostAt(reasons, 1):
 			return fault.New(fault.CapReached, "store.reserve", "the team's budget for this month is used up; raise it with \"sluice team budget\" and resume within seven days, after which what waits is given up")
-		default:
-			return fault.Wrap(fault.Unavailable, "store.reserve", errors.New("the ledger is busy"))
 		}
 	}
 }
@@ -293,9 +291,6 @@ func (s *Store) closeReservation(ctx context.Context, ref domain.Ref, r Reservat
 			ExpressionAttributeValues: values,
 		}},
 	})
-	if err == nil && reasons != nil && !lostAt(reasons, 2) {
-		err = errors.New("the ledger is busy")
-	}
 	if err != nil || reasons != nil { // nothing was written
 		s.calls.add(of, made)
 	}
@@ -315,9 +310,10 @@ func (s *Store) Reserved(ctx context.Context, ref domain.Ref, provider string) (
 	return left, failure("store.reserved", err)
 }
 
-// transact runs a write transaction. reasons is nil after a success, else one
-// cancellation reason per item. Conflicts with other transactions are retried
-// a few times.
+// transact runs a write transaction. reasons is nil after a success; if a condition
+// did not hold, it has one cancellation reason per item. Conflicts with other
+// transactions are retried a few times; that they go on, or that a partition is
+// throttled, is an error, for nothing was written.
 func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem) (reasons []types.CancellationReason, err error) {
 	for attempt := range 10 {
 		_, err = s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
@@ -337,7 +333,14 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem) (
 			return nil, err
 		}
 	}
-	return reasons, nil
+	var codes []string
+	for i := range reasons {
+		if lostAt(reasons, i) {
+			return reasons, nil
+		}
+		codes = append(codes, aws.ToString(reasons[i].Code))
+	}
+	return nil, errors.New("the ledger is busy: " + strings.Join(codes, ", "))
 }
 
 func lostAt(reasons []types.CancellationReason, i int) bool {

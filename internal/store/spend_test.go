@@ -1,11 +1,16 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
@@ -224,4 +229,65 @@ func TestATeamsBudgetHoldsOverAllRuns(t *testing.T) {
 			t.Errorf("in the next month: %v", err)
 		}
 	})
+}
+
+// busy lets the ledger cancel every transaction.
+type busy struct {
+	aws.HTTPClient
+	code string
+}
+
+func (b busy) Do(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".TransactWriteItems") || b.code == "" {
+		return b.HTTPClient.Do(r)
+	}
+	body := `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","CancellationReasons":[{"Code":"` + b.code + `"}]}`
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r,
+	}, nil
+}
+
+// A transaction that was cancelled for a reason that is no condition has written
+// nothing, and nobody is told that it had.
+func TestABusyLedgerIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"ThrottlingError", "TransactionConflict"} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx := t.Context()
+			var ledger busy
+			s := openWith(t, func(cfg *aws.Config) {
+				ledger.HTTPClient = cfg.HTTPClient
+				cfg.HTTPClient = &ledger
+			})
+			if err := errors.Join(
+				s.OpenSpend(ctx, ref("c"), 1000), s.Reserve(ctx, ref("c"), store.Reservation{ID: "c/apollo/0", Provider: "apollo", Max: 300}),
+			); err != nil {
+				t.Fatal(err)
+			}
+			before, err := s.Spend(ctx, ref("c"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ledger.code = code
+			for name, err := range map[string]error{
+				"reserve":        s.Reserve(ctx, ref("c"), store.Reservation{ID: "c/apollo/1", Provider: "apollo", Max: 1}),
+				"settle":         s.Settle(ctx, ref("c"), store.Reservation{ID: "c/apollo/0", Provider: "apollo", Max: 300}, 100),
+				"settle open":    s.SettleOpen(ctx, ref("c")),
+				"raise the cap":  s.RaiseCap(ctx, ref("c"), 2000),
+				"set the budget": s.SetBudget(ctx, ref("c").Team, 5000),
+			} {
+				if !fault.Is(err, fault.Unavailable) {
+					t.Errorf("%s: %s: %v, want Unavailable", code, name, err)
+				}
+			}
+			if first, err := s.AlertRun(ctx, ref("c"), 50, 1000); first || !fault.Is(err, fault.Unavailable) {
+				t.Errorf("%s: alert: first %t, %v, want Unavailable", code, first, err)
+			}
+			ledger.code = ""
+			after, err := s.Spend(ctx, ref("c"))
+			if diff := cmp.Diff(before, after); diff != "" || err != nil {
+				t.Errorf("%s: %v, (-before +after):\n%s", code, err, diff)
+			}
+		})
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/messageai/sluice"
@@ -23,6 +24,12 @@ import (
 // clock the test moves.
 func open(t *testing.T) *store.Store {
 	t.Helper()
+	return openWith(t, func(*aws.Config) {})
+}
+
+// openWith is open, with changes to how AWS is called.
+func openWith(t *testing.T, change func(*aws.Config)) *store.Store {
+	t.Helper()
 	stack, err := localaws.New(t.Context(), localaws.Options{Dir: sluice.Deploy})
 	if err != nil {
 		t.Fatal(err)
@@ -36,6 +43,7 @@ func open(t *testing.T) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(&cfg)
 	return store.New(cfg, store.Options{
 		Core: stack.Output("CoreTable"), Prospects: stack.Output("ProspectsTable"), Ledger: stack.Output("LedgerTable"),
 		Control: stack.Output("ControlTable"), Bucket: stack.Output("RunsBucket"), KeyID: stack.Output("DataKey"),
