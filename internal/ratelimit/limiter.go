@@ -142,17 +142,17 @@ func (l *Limiter) Wait(ctx context.Context, key string, q Quota) error {
 // Push keeps everyone, people too, away from key until the given time. Other processes may
 // still use slots they already hold (at most Options.Hold).
 func (l *Limiter) Push(ctx context.Context, key string, until time.Time) error {
+	for _, each := range []string{key, interactiveKey(key)} { // first: whoever has the turn here may sleep
+		if err := l.store.Push(ctx, each, until); err != nil {
+			return fmt.Errorf("push limiter: %w", err)
+		}
+	}
 	k := l.local(key)
 	if err := k.lock(ctx); err != nil {
 		return err
 	}
 	defer k.unlock()
 	k.block, k.want = Block{}, 1
-	for _, each := range []string{key, interactiveKey(key)} {
-		if err := l.store.Push(ctx, each, until); err != nil {
-			return fmt.Errorf("push limiter: %w", err)
-		}
-	}
 	return nil
 }
 

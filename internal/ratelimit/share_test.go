@@ -169,3 +169,42 @@ func TestWhatARunLeavesIsTheOthers(t *testing.T) {
 		}
 	})
 }
+
+// others is a store in which it is the others' turn for four seconds.
+type others struct{ *memory }
+
+func (others) AdvanceShare(context.Context, string, string, time.Time, time.Time, time.Time, time.Duration) (time.Time, int, bool, error) {
+	return time.Now().Add(4 * time.Second), 2, false, nil
+}
+
+// A 429 is told to all processes at once, also by one in which a caller waits for
+// its run's turn.
+func TestPushDoesNotWaitForATurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := others{newMemory()}
+		l := ratelimit.New(store, ratelimit.Options{Share: shareOf})
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), shareKey{}, "small"))
+		var callers sync.WaitGroup
+		defer callers.Wait()
+		defer cancel()
+		callers.Go(func() {
+			if err := l.Wait(ctx, "k", ratelimit.Quota{Rate: 10, Per: time.Second}); err == nil {
+				t.Error("a slot out of turn")
+			}
+		})
+		synctest.Wait()
+		until := time.Now().Add(time.Minute)
+		callers.Go(func() {
+			if err := l.Push(t.Context(), "k", until); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		if !store.next["k"].Equal(until) {
+			t.Errorf("the key is free from %v, want %v", store.next["k"], until)
+		}
+	})
+}
