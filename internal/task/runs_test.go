@@ -118,6 +118,12 @@ func TestAtTheCapTheRunPausesAndTheMessageIsParked(t *testing.T) {
 			if w.status != domain.RunPaused || w.reason != "the cap is reached" || len(w.parked) != 1 || len(w.answers) != 0 || len(w.lease) != 0 {
 				t.Errorf("status %s (%s), parked %d, answers %v, leases %v", w.status, w.reason, len(w.parked), w.answers, w.lease)
 			}
+			for _, body := range w.parked { // it is told from a first attempt
+				var m task.Message
+				if err := json.Unmarshal(body, &m); err != nil || m.Hops != 1 {
+					t.Errorf("parked %s, %v", body, err)
+				}
+			}
 		})
 	})
 	t.Run("a person has paused the run meanwhile", func(t *testing.T) {

@@ -207,6 +207,7 @@ func (w *Worker) handleFailure(ctx context.Context, m Message, id string, err er
 		if serr != nil && !fault.Is(serr, fault.Conflict) {
 			return serr
 		}
+		m.Hops++ // resumed, it is not the first attempt
 		if paused, perr := w.parkIfPaused(ctx, m, id); perr != nil || paused {
 			return perr
 		}

@@ -193,7 +193,7 @@ type chunk struct {
 	patient bool // it may come again for answers that take their time
 	down    bool // the provider has been down for so long that the chunk goes on without
 
-	sent    bool                   // the message was sent before
+	sent    bool                   // the message was sent before, so that another attempt may have been at it
 	begun   bool                   // questions that cost money may have been asked before this attempt
 	bought  map[string]money.Micro // cost of cached answers by the reservation they were bought under
 	prepaid map[string]bool        // short names of questions that are paid for and have no answer
