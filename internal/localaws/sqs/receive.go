@@ -206,6 +206,10 @@ func (s *Service) transfer(from, to *queue, messages []*message) error {
 	now := time.Now()
 	taken := make([]uint64, len(messages))
 	to.mu.Lock()
+	if to.deleted && to != from { // a moment ago
+		to.mu.Unlock()
+		return s.transfer(from, from, messages)
+	}
 	defer to.mu.Unlock()
 	for i, m := range messages {
 		taken[i] = m.Key

@@ -70,9 +70,9 @@ func (s *Service) startExecution(call *wire.Call) (any, error) {
 		return nil, refuse("ExecutionAlreadyExists", "Execution Already Exists: '%s'", x.arn)
 	}
 	err = s.append(entry{Type: entryStart, Execution: id, Arn: m.arn, Number: r.number, Name: x.name, Salt: x.salt, Input: text(input), At: x.started.UnixNano()})
-	if err == nil && s.ctx.Err() == nil {
+	if err == nil {
 		s.executions[x.arn], s.byID[id] = x, x
-		x.launch(true)
+		s.launch(x, true)
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -195,32 +195,37 @@ func (s *Service) redriveExecution(call *wire.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.mu.Lock()
-	reason, done, last := x.notRedrivable(), x.done, x.redone
-	again := in.ClientToken != "" && in.ClientToken == x.redriveToken
-	x.mu.Unlock()
-	if again { // the same request, sent again
-		return map[string]any{"redriveDate": seconds(last)}, nil
+	for same := false; !same; { // of two redrives at once, the second finds it running
+		x.mu.Lock()
+		reason, done, last := x.notRedrivable(), x.done, x.redone
+		again := in.ClientToken != "" && in.ClientToken == x.redriveToken
+		x.mu.Unlock()
+		if again { // the same request, sent again
+			return map[string]any{"redriveDate": seconds(last)}, nil
+		}
+		if reason != "" {
+			return nil, refuse("ExecutionNotRedrivable", "Execution Not Redrivable: '%s'", reason)
+		}
+		if done != nil {
+			<-done // its last event is written
+		}
+		x.history() // made again before its records change
+		s.mu.Lock()
+		x.mu.Lock()
+		same = x.done == done && x.notRedrivable() == ""
+		x.mu.Unlock()
+		if !same {
+			s.mu.Unlock()
+		}
 	}
-	if reason == "" && done != nil {
-		<-done // its last event is written
-	}
-	x.history() // made again before its records change
-	s.mu.Lock() // of two redrives at once, the second finds it running
 	defer s.mu.Unlock()
-	x.mu.Lock()
-	reason = x.notRedrivable()
-	x.mu.Unlock()
-	if reason != "" {
-		return nil, refuse("ExecutionNotRedrivable", "Execution Not Redrivable: '%s'", reason)
-	}
 	at := time.Now().UTC()
 	if err := s.append(entry{Type: entryRedrive, Execution: x.id, At: at.UnixNano(), Name: in.ClientToken}); err != nil {
 		return nil, err
 	}
 	x.reopen(at, in.ClientToken)
 	s.opts.Meter.Add(meter.StateTransitions, 1)
-	x.launch(false)
+	s.launch(x, false)
 	return map[string]any{"redriveDate": seconds(at)}, nil
 }
 

@@ -194,6 +194,9 @@ func (x *execution) launch(fresh bool) {
 	x.mu.Lock()
 	x.cancel, x.done = cancel, make(chan struct{})
 	done := x.done
+	if x.outcome.status != statusRunning { // somebody stopped it a moment ago
+		cancel()
+	}
 	x.mu.Unlock()
 	s.running.Go(func() {
 		defer close(done)
@@ -219,7 +222,9 @@ func (x *execution) run(ctx context.Context, fresh bool) {
 		timer := time.AfterFunc(time.Until(since.Add(limit)), func() {
 			x.mu.Lock()
 			defer x.mu.Unlock()
-			x.end(outcome{status: statusTimedOut})
+			if ctx.Err() == nil { // else this may be the time-out of an earlier attempt
+				x.end(outcome{status: statusTimedOut})
+			}
 		})
 		defer timer.Stop()
 	}
@@ -312,7 +317,7 @@ func (x *execution) history() []event {
 		_, _ = f.run(x.graph, ghost.input) // how it ended is known
 		ghost.lastEvent(f)
 		x.mu.Lock()
-		if x.events == nil {
+		if x.events == nil && x.redrive == ghost.redrive {
 			x.events = ghost.events
 		}
 		x.mu.Unlock()

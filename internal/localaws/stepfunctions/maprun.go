@@ -14,10 +14,18 @@ func (x *execution) mapRun(key string) *mapRun {
 	return x.runs[key]
 }
 
-// addRun records a new map run.
+// addRun records a new map run. The service knows it first, so that whoever sees
+// it in its execution finds it.
 func (x *execution) addRun(run *mapRun) error {
-	x.service.mu.Lock()
-	defer x.service.mu.Unlock()
+	x.service.indexRun(run)
+	err := x.recordRun(run)
+	if err != nil {
+		x.service.forgetRun(run)
+	}
+	return err
+}
+
+func (x *execution) recordRun(run *mapRun) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.outcome.status != statusRunning {
@@ -34,20 +42,31 @@ func (x *execution) addRun(run *mapRun) error {
 		Status: run.outcome.status, Error: run.outcome.errorName, Cause: run.outcome.cause,
 	})
 	if err == nil {
-		x.service.indexRun(run)
+		x.attach(run)
 	}
 	return err
 }
 
-// indexRun makes a run known. The caller holds mu and the execution's, or is
-// restore.
+// attach is recordRun without the journal, for a holder of x.mu.
+func (x *execution) attach(run *mapRun) {
+	if x.runs == nil {
+		x.runs = map[string]*mapRun{}
+	}
+	x.runs[run.key] = run
+}
+
+// indexRun makes a run known.
 func (s *Service) indexRun(run *mapRun) {
 	run.children = make([]*execution, len(run.inputs))
-	if run.execution.runs == nil {
-		run.execution.runs = map[string]*mapRun{}
-	}
-	run.execution.runs[run.key] = run
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.runs[run.arn] = run
+}
+
+func (s *Service) forgetRun(run *mapRun) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.runs, run.arn)
 }
 
 // size returns how many items a child has.

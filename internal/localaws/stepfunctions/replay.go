@@ -135,6 +135,7 @@ func (s *Service) apply(e entry) error {
 		}
 		made.label, made.graph = m.label, m.processor
 		s.indexRun(made)
+		x.attach(made)
 	case entryRunEnd:
 		run.settle(outcome{status: e.Status, stopped: fromNano(e.At), output: json.RawMessage(e.Output), errorName: e.Error, cause: e.Cause, failedAt: e.Keys})
 	case entryRedrive:

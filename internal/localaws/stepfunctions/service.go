@@ -177,10 +177,20 @@ func (s *Service) Resume() {
 	s.mu.Unlock()
 	for _, x := range all {
 		if x.status() == statusRunning {
-			x.launch(false)
+			s.mu.Lock()
+			s.launch(x, false)
+			s.mu.Unlock()
 		} else {
 			x.tellEnd()
 		}
+	}
+}
+
+// launch launches an execution unless the service closes; then a later process
+// does, as the journal tells. The caller holds mu.
+func (s *Service) launch(x *execution, fresh bool) {
+	if s.ctx.Err() == nil {
+		x.launch(fresh)
 	}
 }
 
