@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/messageai/sluice/internal/api"
+	"github.com/messageai/sluice/internal/domain"
+	"github.com/messageai/sluice/internal/waterfall"
 )
 
 // order is what people give orders about: a key that a team has at a provider,
@@ -82,13 +84,19 @@ func (w *world) revoke(ctx context.Context, team int, provider string) {
 }
 
 // unconnected reports whether a campaign may be refused: somebody whom it names,
-// or whoever could enrich, is without a key.
+// whoever could enrich, or whoever gives a field that it names, is without a key.
 func (w *world) unconnected(r *run) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	gone := func(provider string) bool { return w.revoked[order{team: r.Team, provider: provider}] }
-	keys := func(provider string) bool { return !gone(provider) }
-	return slices.ContainsFunc(slices.Concat(r.Platforms, r.From), gone) || !r.Bare && !slices.ContainsFunc(w.scenario.enrichers(), keys)
+	known := definitions()
+	missing := func(field string) bool {
+		return !slices.ContainsFunc(w.scenario.enrichers(), func(provider string) bool {
+			return !gone(provider) && waterfall.Gives(known[provider], domain.Field(field))
+		})
+	}
+	return slices.ContainsFunc(slices.Concat(r.Platforms, r.From), gone) ||
+		!r.Bare && (!slices.ContainsFunc(w.scenario.enrichers(), func(provider string) bool { return !gone(provider) }) || slices.ContainsFunc(r.Fields, missing))
 }
 
 // shut opens the circuit of a provider by hand, for a while.
@@ -209,6 +217,6 @@ func (w *world) retry(ctx context.Context, r *run) bool {
 	if now.Attempt == r.again {
 		return false // nothing is left to do
 	}
-	r.again, r.over, r.told = now.Attempt, false, 0
+	r.again, r.over, r.told = now.Attempt, false, time.Time{}
 	return true
 }

@@ -146,8 +146,9 @@ func (w *world) stop(ctx context.Context, r *run, times int) {
 	if x.Status != sfntypes.ExecutionStatusRunning {
 		return
 	}
+	hits := w.director.hits("finalize")
 	w.mu.Lock()
-	r.stopped, r.told = time.Now(), 1
+	r.stopped, r.told, r.hits = time.Now(), time.Now(), hits
 	w.mu.Unlock()
 	if _, err := client.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn}); err != nil {
 		w.fail(thatItWorks, "stop: %v", err)

@@ -126,18 +126,19 @@ func (w *world) watch(ctx context.Context, r *run) bool {
 	case status == domain.RunPaused && strings.Contains(s.Reason, "cap"):
 		w.raise(ctx, r)
 	default:
+		hits := w.director.hits("finalize")
 		w.mu.Lock()
-		late := r.told > 0 && time.Since(r.stopped) > time.Duration(r.told)*time.Hour
-		told := r.told
+		late := !r.told.IsZero() && time.Since(r.told) > time.Hour
+		before := r.hits
 		if late {
-			r.told++
+			r.told, r.hits = time.Now(), hits
 		}
 		w.mu.Unlock()
 		if !late {
 			break
 		}
-		if w.director.hits("finalize") < 3*told { // as often as AWS delivers an event
-			w.fail(thatRunsEnd, "campaign %d was stopped %d hours ago and is still %s", r.number, told, status)
+		if hits-before < 3 { // as often as AWS delivers an event
+			w.fail(thatRunsEnd, "campaign %d was stopped at %s, finalize was told an hour ago, and it is still %s", r.number, r.stopped, status)
 		}
 		w.tell(r) // the event was lost: Lambda gives up after three attempts
 	}

@@ -72,11 +72,12 @@ type run struct {
 	raised int  // caps that were used
 	again  int  // times that what failed was run again
 	over   bool // there is nothing more to wait for
-	// When somebody stopped its execution by hand, and how often finalize was told
-	// of it: once by AWS, and each hour by somebody who does as the runbook says
-	// while the event was lost; 0 once it runs again.
-	stopped time.Time
-	told    int
+	// When somebody stopped its execution by hand. When finalize was last told of
+	// it: by AWS, then each hour by somebody who does as the runbook says while the
+	// event was lost; zero once it runs again. And how many of finalize's calls had
+	// been hit by then.
+	stopped, told time.Time
+	hits          int
 }
 
 // refOf is where a run is; its Run is "" if it has not started.
