@@ -26,8 +26,8 @@ RACE ?= ./internal/breaker ./internal/localaws/... ./internal/pipeline/... ./int
 	./internal/store ./internal/task
 
 # Packages in which somebody takes a second lock while he holds one, or might.
-LOCKS ?= $(addprefix ./internal/,breaker budget localaws localaws/dynamodb localaws/lambda localaws/s3 localaws/scheduler localaws/sqs \
-	localaws/stepfunctions provider/transport ratelimit store task)
+LOCKS ?= $(addprefix ./internal/,breaker budget localaws localaws/dynamodb localaws/kms localaws/lambda localaws/s3 localaws/scheduler \
+	localaws/secretsmanager localaws/sqs localaws/stepfunctions provider/transport ratelimit sandbox sandbox/... store task)
 
 # Developer tools have a module of their own, so that their dependencies stay
 # out of the product's.
@@ -52,7 +52,7 @@ demo: ## run one campaign on this machine, with simulated providers
 race: ## run the tests of concurrent packages under the race detector (needs a C compiler)
 	go test -race -short -shuffle=on -timeout 40m $(RACE)
 
-lock-order: ## fail if two locks are ever taken in both orders, as two goroutines that then wait for each other would
+lock-order: ## fail if tests take two mutexes in both orders, as two goroutines would that then wait for each other
 	internal/tools/lockorder.sh $(LOCKS)
 
 cover: ## test coverage by package, then in total
