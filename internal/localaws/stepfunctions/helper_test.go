@@ -2,6 +2,7 @@ package stepfunctions_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/messageai/sluice/internal/localaws/jsonata"
 	"github.com/messageai/sluice/internal/localaws/stepfunctions"
 	"github.com/messageai/sluice/internal/localaws/wire"
 )
@@ -28,8 +30,22 @@ func shared(t *testing.T, elem ...string) []byte {
 	return data
 }
 
+// interpreters are shared by all services: starting them takes longer than most
+// executions.
+var interpreters *jsonata.Interpreters
+
+func TestMain(m *testing.M) {
+	var err error
+	if interpreters, err = jsonata.NewInterpreters(); err != nil { // outside any bubble
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
 func newService(t testing.TB, opts stepfunctions.Options) *stepfunctions.Service {
 	t.Helper()
+	opts.Interpreters = interpreters
 	opts.Region, opts.Account = "us-east-1", "111111111111"
 	s, err := stepfunctions.New(opts)
 	if err != nil {
