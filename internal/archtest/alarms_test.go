@@ -142,7 +142,7 @@ func TestEveryQueueHasItsAlarms(t *testing.T) {
 
 // An event that a function was sent and failed on three times is gone, and only a
 // metric tells of it.
-func TestEveryEventIsMissed(t *testing.T) {
+func TestALostEventIsNoticed(t *testing.T) {
 	t.Parallel()
 	s := deployment(t)
 	all := alarms(t, s)
@@ -158,7 +158,7 @@ func TestEveryEventIsMissed(t *testing.T) {
 			if !slices.ContainsFunc(all, func(a alarm) bool {
 				return a.metric == "AsyncEventsDropped" && a.on == id && a.runbook == "executions-failed"
 			}) {
-				t.Errorf("no alarm watches AsyncEventsDropped of %s", id)
+				t.Errorf("no alarm watches AsyncEventsDropped of %s with the runbook executions-failed", id)
 			}
 		}
 	}

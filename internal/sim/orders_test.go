@@ -89,14 +89,12 @@ func (w *world) unconnected(r *run) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	gone := func(provider string) bool { return w.revoked[order{team: r.Team, provider: provider}] }
+	connected := slices.DeleteFunc(slices.Clone(w.scenario.enrichers()), gone)
 	known := definitions()
 	missing := func(field string) bool {
-		return !slices.ContainsFunc(w.scenario.enrichers(), func(provider string) bool {
-			return !gone(provider) && waterfall.Gives(known[provider], domain.Field(field))
-		})
+		return !slices.ContainsFunc(connected, func(provider string) bool { return waterfall.Gives(known[provider], domain.Field(field)) })
 	}
-	return slices.ContainsFunc(slices.Concat(r.Platforms, r.From), gone) ||
-		!r.Bare && (!slices.ContainsFunc(w.scenario.enrichers(), func(provider string) bool { return !gone(provider) }) || slices.ContainsFunc(r.Fields, missing))
+	return slices.ContainsFunc(slices.Concat(r.Platforms, r.From), gone) || !r.Bare && (len(connected) == 0 || slices.ContainsFunc(r.Fields, missing))
 }
 
 // shut opens the circuit of a provider by hand, for a while.
